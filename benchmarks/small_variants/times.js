@@ -2,7 +2,8 @@
 //
 //     node times.js PACKAGES URL JOB
 //
-// JOB is {folders, inputs, rounds, requiresAsync, backend} in JSON. It prints what `measure` returns.
+// JOB is {folders, inputs, rounds, requiresAsync, backend, profiles} in JSON; `profiles` is the number
+// of runs whose kernels are timed. It prints what `measure` returns.
 'use strict';
 
 // `loadPackages` takes it away.
@@ -29,9 +30,23 @@ async function load(tf, folder) {
   return {loaded, milliseconds: performance.now() - started};
 }
 
+const sum = (times) => Object.values(times).reduce((all, one) => all + one, 0);
+
+async function profile(tf, run) {
+  let outputs;
+  const {kernels} = await tf.profile(async () => (outputs = await run()));
+  tf.dispose(outputs);
+  const times = {};
+  for (const {name, kernelTimeMs} of kernels) {
+    times[name] = (times[name] ?? 0) + await kernelTimeMs;
+  }
+  return times;
+}
+
 // Load models, and run them one after the other, round by round, so that what slows the machine
-// slows all alike. Returns the time of loading (decoding weights) and of each run but the first.
-async function measure(tf, url, {folders, inputs, rounds, requiresAsync}) {
+// slows all alike. Returns the time of loading (decoding weights) and of each run but the first, and
+// the times of kernels by name, in the shortest of the profiled runs of the first model.
+async function measure(tf, url, {folders, inputs, rounds, requiresAsync, profiles = 0}) {
   const models = [];
   for (const folder of folders) models.push(await load(tf, `${url}/${folder}`));
   const feeds = {};
@@ -49,8 +64,16 @@ async function measure(tf, url, {folders, inputs, rounds, requiresAsync}) {
       tf.dispose(outputs);
     }
   }
+  let kernels = null;
+  for (let run = 0; run < profiles; ++run) {
+    const [{loaded}] = models;
+    const found = await profile(
+      tf, async () => requiresAsync ? loaded.executeAsync(feeds) : loaded.execute(feeds));
+    if (kernels === null || sum(found) < sum(kernels)) kernels = found;
+  }
   const {numBytes, numBytesInGPUAllocated} = tf.memory();
   return {
+    kernels,
     loads: models.map(({milliseconds}) => milliseconds),
     times,
     tensors: numBytes,

@@ -27,7 +27,7 @@ from pipeline.workers.limits import Budget
 _WAIT_SECONDS = 0.1
 _TRIES = 2
 _MOST = 4
-"""Most browsers at a time; each takes about 300 MiB beside its model."""
+"""Most browsers at a time; a process of one takes about 300 MiB beside its model."""
 _LOG_BYTES = 65536
 
 
@@ -102,11 +102,11 @@ class Browsers:
 
 
 class Browser:
-    """One browser, started at the first request; it runs one model at a time."""
+    """One browser, which runs one model at a time; it has a process for each backend asked for."""
 
     def __init__(self) -> None:
         self._numbers = count()
-        self._process: BrowserProcess | None = None
+        self._processes: dict[str, BrowserProcess] = {}
         self._closed = False
 
     def run(
@@ -156,18 +156,19 @@ class Browser:
     def close(self) -> None:
         """End the browser at once."""
         self._closed = True
-        if self._process is not None:
-            self._process.close()
+        for process in list(self._processes.values()):
+            process.close()
 
     def _open(self, job: BrowserJob) -> BrowserProcess:
-        if self._process is None or not self._process.is_open:
+        process = self._processes.get(job.backend)
+        if process is None or not process.is_open:
             wall = require_wall(trusted=job.trusted, children=True)
-            self._process = BrowserProcess(
-                job.program, wall=wall, packages=job.packages.folder.parent
-            )
+            packages = job.packages.folder.parent
+            process = BrowserProcess(job.program, backend=job.backend, wall=wall, packages=packages)
+            self._processes[job.backend] = process
             if self._closed:  # in the meantime, and nobody else will end it
-                self._process.close()
-        return self._process
+                process.close()
+        return process
 
 
 def _read_log(folder: Path, number: int) -> str:

@@ -55,16 +55,23 @@ _ARGUMENTS = (
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
     "--ignore-gpu-blocklist",
-    "--enable-unsafe-webgpu",
-    "--use-webgpu-adapter=swiftshader",
-    # `readSync` of TensorFlow.js's webgpu reads through a canvas. Without Vulkan that canvas is
-    # empty in software: all values are 0, and the device is lost.
-    "--enable-features=Vulkan",
-    "--use-vulkan=swiftshader",
     # No name but its own server's leads anywhere.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE *.localhost",
     "--no-proxy-server",
 )
+_OF_BACKENDS = {
+    # The page, which nobody sees, is drawn without the graphics that WebGL waits for: drawing it
+    # takes a quarter of the time of a model of 4 MB.
+    "webgl": ("--disable-gpu-compositing", "--disable-gpu-rasterization"),
+    "webgpu": (
+        "--enable-unsafe-webgpu",
+        "--use-webgpu-adapter=swiftshader",
+        # `readSync` of TensorFlow.js's webgpu reads through a canvas. Without Vulkan that canvas is
+        # empty in software: all values are 0, and the device is lost.
+        "--enable-features=Vulkan",
+        "--use-vulkan=swiftshader",
+    ),
+}
 _NO_SANDBOX = "--no-sandbox"
 # Programs, libraries and settings that a browser reads on its start.
 _SYSTEM = (
@@ -102,6 +109,7 @@ class BrowserProcess:
 
     Args:
         program: The browser.
+        backend: "webgl" or "webgpu"; the browser is started for one of them.
         wall: The wall that confines it; None for trusted models on a machine without a wall.
         packages: Folder of all releases of TensorFlow.js.
 
@@ -109,7 +117,9 @@ class BrowserProcess:
         WorkerError: The browser does not start.
     """
 
-    def __init__(self, program: BrowserProgram, *, wall: Wall | None, packages: Path) -> None:
+    def __init__(
+        self, program: BrowserProgram, *, backend: str, wall: Wall | None, packages: Path
+    ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="browser-")).resolve()
         self._given, self._made = self._folder / "given", self._folder / "made"
         self._events: queue.Queue[Mapping[str, Any] | None] = queue.Queue()
@@ -118,7 +128,8 @@ class BrowserProcess:
         # Its own sandbox needs namespaces, which it may not have here; the wall stands without it.
         for sandbox in ((), (_NO_SANDBOX,)):
             self._prepare_folders()
-            command = self._command(program, wall, packages, [*_ARGUMENTS, *sandbox])
+            arguments = [*_ARGUMENTS, *_OF_BACKENDS[backend], *sandbox]
+            command = self._command(program, wall, packages, arguments)
             self._process = start_process(
                 command,
                 folder=self._made,

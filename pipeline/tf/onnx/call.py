@@ -140,12 +140,17 @@ class Call:
             raise FormatError(f"{self.node.label}: there is no axis {axis} among {rank}")
         return axis % rank if rank else 0
 
-    def refuse(self, why: str) -> ConversionError:
-        """Return the error for an operator in a form that has no equal in TensorFlow."""
+    def refuse(self, why: str, *, hint: str | None = None) -> ConversionError:
+        """Return the error for an operator in a form that has no equal in TensorFlow.
+
+        Args:
+            why: What of the operator has none.
+            hint: What to do; by default, to read what can be converted.
+        """
+        page = "onnx" if self.node.written is None else "openvino"
         return ConversionError(
             f"{self.node.label}: {why}, which cannot be converted",
-            hint=f"docs/{'onnx' if self.node.written is None else 'openvino'}.md lists what can be "
-            "converted",
+            hint=hint or f"docs/{page}.md lists what can be converted",
         )
 
     def replaced(self, inputs: Sequence[Value | None], **attributes: Any) -> "Call":

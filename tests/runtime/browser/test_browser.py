@@ -184,8 +184,8 @@ def test_a_shard_that_is_missing_is_a_fault(browser: Browser, tmp_path: Path) ->
 
 def browsers_of(browser: Browser) -> list[psutil.Process]:
     """Return the processes behind the wall."""
-    assert browser._process is not None
-    return psutil.Process(browser._process._process.pid).children(recursive=True)
+    process = browser._processes["webgl"]
+    return psutil.Process(process._process.pid).children(recursive=True)
 
 
 def test_it_has_a_network_of_its_own_and_its_own_sandbox(browser: Browser, tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_a_model_whose_browser_dies_runs_once_more(tmp_path: Path, victim: str) 
     killed: list[bool] = []
 
     def kill_first() -> None:
-        if not any(killed) and browser._process is not None:
+        if not any(killed) and browser._processes:
             killed.append(kill_one(browser, victim))
 
     found = run_model(browser, tmp_path, dense(tmp_path / "m"), tick=kill_first, x=X)
@@ -259,7 +259,7 @@ def test_a_browser_that_dies_twice_says_nothing_of_the_model(tmp_path: Path) -> 
     browser = Browser()
 
     def kill_always() -> None:
-        if browser._process is not None:
+        if browser._processes:
             kill_one(browser, "serve.py")
 
     endless = endless_model(tmp_path / "endless")
@@ -307,19 +307,19 @@ def test_models_share_the_browsers_and_take_turns(tmp_path: Path) -> None:
 
     with ThreadPoolExecutor(max_workers=4) as pool:
         found = list(pool.map(lambda folder: run_model(browsers, folder, model, x=X), folders))
-    started = [browser for browser in browsers._all if browser._process is not None]
+    started = [browser for browser in browsers._all if browser._processes]
     browsers.close()
 
     assert [one.status for one in found] == ["ok"] * 4
     assert len(started) == 2
-    assert not any(browser._process and browser._process.is_open for browser in started)
+    assert not any(one.is_open for browser in started for one in browser._processes.values())
 
 
 def test_a_single_model_starts_a_single_browser(tmp_path: Path) -> None:
     browsers = Browsers(most=2)
     for name in ("a", "b"):
         run_model(browsers, tmp_path, dense(tmp_path / name), x=X)
-    started = [browser for browser in browsers._all if browser._process is not None]
+    started = [browser for browser in browsers._all if browser._processes]
     browsers.close()
 
     assert len(started) == 1

@@ -202,6 +202,18 @@ def test_computed_axes_and_steps_of_a_slice_are_refused(what: str) -> None:
         run_in_child(model, inputs)
 
 
+def test_a_squeeze_without_axes_wants_sizes_that_are_known() -> None:
+    inputs = {"x": draw(1, 3, 1)}
+    model = make_graph_model(
+        [node("Squeeze", "x", to="y")], inputs, ["y"], shapes={"x": ("N", 3, 1)}
+    )
+
+    with pytest.raises(ConversionError, match="drops each axis of size 1") as refused:
+        run_in_child(model, inputs)
+
+    assert "shape: […]" in (refused.value.hint or "")
+
+
 def test_a_value_inside_of_a_loop_may_have_the_name_of_one_around_it() -> None:
     body = helper.make_graph(
         [node("Add", "state", "k", to="after"), node("Identity", "going", to="goes")],

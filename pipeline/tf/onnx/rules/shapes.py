@@ -98,6 +98,11 @@ def _squeeze(call: Call) -> Value:
     value = call.value(0)
     axes = call.whole_numbers(1, "axes", below=13)
     if axes is None:
+        if not all(map(is_known, value.sizes)):
+            raise call.refuse(
+                "it drops each axis of size 1, and which these are is known only when it runs",
+                hint="state the shapes of the model's inputs: `inputs: {NAME: {shape: […]}}`",
+            )
         gone = {axis for axis, size in enumerate(value.sizes) if size == 1}
     else:
         gone = {call.from_front(axis, value.rank) for axis in axes}
