@@ -15,11 +15,12 @@ from doit.exceptions import InvalidDodoFile
 from pipeline.errors import PipelineError
 from pipeline.steps.graph import load_graph
 from pipeline.steps.tasks import (
+    OF_ZOO,
     Task,
-    default_tasks,
     model_tasks,
     step_tasks,
     tag_tasks,
+    tasks_in_turn,
     zoo_task,
 )
 from pipeline.steps.wanted import narrow
@@ -36,7 +37,7 @@ except PipelineError as error:
 DOIT_CONFIG = {
     "backend": "zoo",
     "dep_file": str(GRAPH.database),
-    "default_tasks": default_tasks(GRAPH.wanted),
+    "default_tasks": tasks_in_turn(GRAPH.wanted, of_zoo=OF_ZOO),
     "num_process": os.cpu_count() or 1,
     "par_type": "thread",
     "reporter": "zoo",

@@ -16,7 +16,7 @@ make a tensor:
 | TensorFlow, graphs as they are | 20 | 2,883 | 0 | 18 |
 | TensorFlow, graphs repaired | 68 | 12,101 | 0 | 66 |
 
-pipeline/inspection/shapes.py says why ours stays.
+pipeline/tfjs/shapes/infer_shapes.py says why ours stays.
 """
 
 import os
@@ -36,14 +36,14 @@ from tensorflow.core.framework.node_def_pb2 import NodeDef
 from tensorflow.python.framework import op_def_registry
 
 from pipeline.errors import FormatError
-from pipeline.inspection.facts import UNKNOWN, Fact
 from pipeline.inspection.multiply_adds import count_multiply_adds
-from pipeline.inspection.shapes import Body, Graph, Inference, Visit
 from pipeline.inspection.stored import read_values
 from pipeline.tfjs.model.model_json import ModelJson, parse_model_json
 from pipeline.tfjs.model.normalize import normalize_content
 from pipeline.tfjs.model.signature_def import parse_signature_def
 from pipeline.tfjs.model.topology import parse_topology, split_tensor_name
+from pipeline.tfjs.shapes.facts import UNKNOWN, Fact
+from pipeline.tfjs.shapes.infer_shapes import Body, Graph, Inference, Visit
 
 NO_SHAPE = ("Assert", "Const", "NoOp")
 RENAMED = {"FusedDepthwiseConv2dNative": "_FusedDepthwiseConv2dNative", "Prelu": "Identity"}

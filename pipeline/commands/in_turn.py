@@ -5,7 +5,7 @@ here, and a model is released when all of its steps have ended. It starts no ste
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from doit.action import PythonAction
@@ -16,7 +16,7 @@ from doit.task import Task as DoitTask
 
 from pipeline.engine.database import model_of
 from pipeline.steps.graph import Graph
-from pipeline.steps.tasks import Task, default_tasks, tasks_of, zoo_task
+from pipeline.steps.tasks import Task, tasks_in_turn, tasks_of, zoo_task
 
 Release = Callable[[str], None]
 """Takes the name of a model whose steps have all ended."""
@@ -57,12 +57,13 @@ class Dispatcher(TaskDispatcher):  # type: ignore[misc]  # doit has no types
     Args:
         graph: The zoo.
         release: Called for each model whose steps have all ended.
+        of_zoo: Tasks of the zoo as a whole to run after those of all models.
     """
 
-    def __init__(self, graph: Graph, release: Release) -> None:
+    def __init__(self, graph: Graph, release: Release, of_zoo: Sequence[str]) -> None:
         self._made = _Tasks(graph)
         self._release = release
-        super().__init__(self._made, {}, default_tasks(graph.wanted))
+        super().__init__(self._made, {}, tasks_in_turn(graph.wanted, of_zoo=of_zoo))
 
     @property
     def under_way(self) -> list[str]:

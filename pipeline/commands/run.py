@@ -45,6 +45,7 @@ from pipeline.report.terminal import write_text
 from pipeline.runtime.browser.absence import describe_absence
 from pipeline.steps.graph import Graph
 from pipeline.steps.seals import Seals
+from pipeline.steps.tasks import OF_ZOO
 from pipeline.steps.wish import Wish, current_wish
 from pipeline.wall.walls_used import describe_walls
 
@@ -70,9 +71,11 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
 
     def wish(self, params: Any, args: Sequence[str]) -> Wish:
         """Return that models that are up to date need no tasks, or that others are not named."""
-        if args:
-            return Wish(kind="named", names=tuple(args))
-        return Wish(kind="all" if params["always"] else "changed", in_turn=_runs_in_turn(params))
+        in_turn = _runs_in_turn(params)
+        if not args:
+            return Wish(kind="all" if params["always"] else "changed", in_turn=in_turn)
+        of_zoo = set(args) <= {*OF_ZOO} and not params["always"]
+        return Wish(kind="named", names=tuple(args), in_turn=in_turn and of_zoo)
 
     # doit reads the names of its options from the signature, which wraps() keeps.
     @functools.wraps(DoitRun._execute)  # noqa: SLF001  # the hook that doit means for this
@@ -123,7 +126,9 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
         """Return the names of all steps, for a run that gets their tasks in turn."""
         if not current_wish().in_turn:
             return None
-        return [*(job.task for job in graph.each_wanted()), "dist"]
+        of_models = (job.task for model in graph.wanted for job in graph.jobs_of(model).values())
+        last = max(map(OF_ZOO.index, current_wish().names or OF_ZOO))
+        return [*of_models, *OF_ZOO[: last + 1]]
 
     def _prepare(
         self, graph: Graph, seals: Seals, outfile: Any
@@ -138,7 +143,7 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
             seals.renew([model])
             database.settle(model)
 
-        dispatcher = Dispatcher(graph, release)
+        dispatcher = Dispatcher(graph, release, current_wish().names or OF_ZOO)
         database.before_dump = lambda: seals.finish(dispatcher.under_way)
         reporter = self.reporters[self._params["reporter"]]
         return lambda options: run_in_turn(dispatcher, self.dep_manager, reporter, outfile, options)

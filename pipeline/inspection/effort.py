@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.inspection.description import MultiplyAdds, ShapeCount
-from pipeline.inspection.facts import Fact
 from pipeline.inspection.multiply_adds import count_multiply_adds
-from pipeline.inspection.shapes import Graph, Inference, Visit
 from pipeline.records.shape import Shape
+from pipeline.tfjs.shapes.facts import Fact
+from pipeline.tfjs.shapes.infer_shapes import Graph, Inference, Visit
 
 _NO_SHAPE = frozenset({"Assert", "Const", "NoOp"})
 

@@ -13,7 +13,6 @@ from pipeline.errors import SignatureError
 from pipeline.inspection.description import Description, Ends, Tensor
 from pipeline.inspection.effort import Feed, gauge
 from pipeline.inspection.inspect_contracts import inspect_contracts
-from pipeline.inspection.shapes import Body, Graph
 from pipeline.inspection.stored import describe_weights, read_values
 from pipeline.records.shape import Shape
 from pipeline.records.source import Conversion
@@ -30,6 +29,7 @@ from pipeline.tfjs.model.signature_def import (
 )
 from pipeline.tfjs.model.topology import parse_topology, tensor_name
 from pipeline.tfjs.op_support import find_missing_ops
+from pipeline.tfjs.shapes.infer_shapes import Body, Graph
 
 # Fields of signatures that descriptions leave out.
 _NOT_SHOWN = {"complex_dtype", "step"}

@@ -21,9 +21,7 @@ from pipeline.inspection.description import (
     Weights,
 )
 from pipeline.inspection.effort import Feed, gauge
-from pipeline.inspection.facts import Fact
 from pipeline.inspection.inspect_contracts import list_ranges_unstated
-from pipeline.inspection.shapes import VARIABLES, Body, Graph, Visit
 from pipeline.inspection.stored import count_weights
 from pipeline.records.contract import InputContract
 from pipeline.records.shape import Shape
@@ -31,6 +29,8 @@ from pipeline.tfjs.model.dtypes import js_dtype, parse_dtype
 from pipeline.tfjs.model.inference import parse_shape
 from pipeline.tfjs.model.topology import Node, split_tensor_name
 from pipeline.tfjs.op_support import find_missing_ops
+from pipeline.tfjs.shapes.facts import Fact
+from pipeline.tfjs.shapes.infer_shapes import VARIABLES, Body, Graph, Visit
 from pipeline.workers.pool import TensorFlowPool
 
 DEFAULT_KEY = "serving_default"

@@ -16,11 +16,11 @@ file.
 from collections.abc import Callable, Mapping, Sequence
 
 from pipeline.inspection.description import MultiplyAdds
-from pipeline.inspection.facts import Call, Fact, NotKnownError, count_elements
-from pipeline.inspection.shapes import Visit
-from pipeline.inspection.shapes_of_math import einsum_sizes, matrix_sizes
-from pipeline.inspection.shapes_of_windows import CONVOLUTIONS, DEPTHWISE, TRANSPOSED
 from pipeline.records.shape import Shape
+from pipeline.tfjs.shapes.facts import Call, Fact, NotKnownError, count_elements
+from pipeline.tfjs.shapes.infer_shapes import Visit
+from pipeline.tfjs.shapes.math_rules import einsum_sizes, matrix_sizes
+from pipeline.tfjs.shapes.window_rules import CONVOLUTIONS, DEPTHWISE, TRANSPOSED
 
 Formula = Callable[[Call, Fact], int | None]
 

@@ -15,11 +15,11 @@ import numpy as np
 
 from pipeline.errors import FormatError
 from pipeline.inspection.description import DtypeSum, NonFinite, Weight, Weights
-from pipeline.inspection.facts import MAX_VALUES, Fact
 from pipeline.tfjs.model.dtypes import ITEM_SIZES
 from pipeline.tfjs.model.model_json import ModelJson
 from pipeline.tfjs.model.weight_manifest import WeightSpec
 from pipeline.tfjs.model.weights import walk_weights
+from pipeline.tfjs.shapes.facts import MAX_VALUES, Fact
 
 NUM_LARGEST = 8
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pipeline.engine.job import Job
 
 Task = dict[str, Any]
+OF_ZOO = ("catalog", "site", "dist")
+"""Tasks of the zoo as a whole, each of which needs the one before it."""
 _AT_A_TIME = 100
 
 
@@ -38,17 +40,21 @@ def tasks_of(graph: Graph, model: str) -> Iterator[Task]:
     yield _model_task(graph, model)
 
 
-def default_tasks(models: Sequence[str]) -> list[str]:
-    """Return the tasks of a run that names none, in their order.
+def tasks_in_turn(models: Sequence[str], *, of_zoo: Sequence[str]) -> list[str]:
+    """Return the tasks of a run of models, and of the zoo as a whole, in their order.
 
     Model by model; in the order of the steps every fetch would come before any convert. The slow
     runs in a browser come last, of a large zoo after each hundred models.
+
+    Args:
+        models: The models, in the order of models.yaml.
+        of_zoo: Tasks of the zoo as a whole; they come last.
     """
     tasks: list[str] = []
     for start in range(0, len(models), _AT_A_TIME):
         some = models[start : start + _AT_A_TIME]
         tasks += [f"verify:{model}" for model in some] + [f"model:{model}" for model in some]
-    return [*tasks, "catalog", "site", "dist"]
+    return [*tasks, *of_zoo]
 
 
 def tag_tasks(graph: Graph, *, doc: str | None) -> Iterator[Task]:

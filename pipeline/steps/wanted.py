@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from pipeline.steps.graph import Graph
+from pipeline.steps.tasks import OF_ZOO
 from pipeline.steps.wish import current_wish
 
 # Of so many models jobs are kept; those of others are made again for the records of a run.
 _MOST_KEPT = 500
-_OF_ZOO = {"catalog", "site", "dist"}
 
 
 def narrow(graph: Graph) -> None:
@@ -38,7 +38,7 @@ def leave_out_sealed(graph: Graph) -> None:
 
 def _choose_named(graph: Graph, names: Sequence[str]) -> None:
     """Take the models that names stand for; all if a name is another one, such as a wildcard."""
-    if set(names) <= _OF_ZOO:
+    if set(names) <= {*OF_ZOO}:
         leave_out_sealed(graph)
         return
     chosen: set[str] = set()

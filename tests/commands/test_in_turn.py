@@ -12,6 +12,7 @@ from pipeline.commands.in_turn import Dispatcher, run_in_turn
 from pipeline.engine.database import model_of
 from pipeline.report.json_lines import JsonLinesReporter
 from pipeline.steps.graph import load_graph
+from pipeline.steps.tasks import OF_ZOO
 
 NAMES = [f"m{number:03}" for number in range(120)]
 OPTIONS = {
@@ -39,7 +40,7 @@ def test_a_model_goes_when_its_steps_have_ended(tmp_path: Path, num_process: int
         most.append(len({model_of(name) for name in dispatcher.nodes}))
         released.append(model)
 
-    dispatcher = Dispatcher(graph, release)
+    dispatcher = Dispatcher(graph, release, OF_ZOO)
     text = io.StringIO()
     options: dict[str, Any] = {**OPTIONS, "num_process": num_process}
     database = Dependency(JsonDB, str(tmp_path / "doit.json"))

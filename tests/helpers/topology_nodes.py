@@ -3,8 +3,8 @@
 import base64
 from typing import Any
 
-from pipeline.inspection.facts import Fact
 from pipeline.tfjs.model.topology import Node
+from pipeline.tfjs.shapes.facts import Fact
 
 
 def node(name: str, op: str, *inputs: str, **attrs: Any) -> Node:

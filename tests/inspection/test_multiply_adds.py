@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from topology_nodes import ints, node
 
-from pipeline.inspection.facts import Fact
 from pipeline.inspection.multiply_adds import count_multiply_adds
-from pipeline.inspection.shapes import Visit
 from pipeline.records.shape import Shape
+from pipeline.tfjs.shapes.facts import Fact
+from pipeline.tfjs.shapes.infer_shapes import Visit
 
 
 def visit(op: str, shapes: Sequence[Shape], output: Shape, **attrs: Any) -> Visit:

@@ -119,6 +119,18 @@ def test_a_flag_without_effect_stops_at_the_step_that_reads_it(built: Zoo) -> No
     assert causes["convert:one"] == "parameter weight_shard_size_bytes: 4194304 → 8388608"
 
 
+@pytest.mark.parametrize("name", ["catalog", "site", "dist"])
+def test_a_task_of_the_zoo_builds_what_it_reads_and_nothing_after_it(built: Zoo, name: str) -> None:
+    built.manifest["models"][0]["title"] = "The first"
+    done = built.build(name)
+    again = built.build(name)
+
+    of_zoo = ["catalog", "site", "dist"]
+    assert done.ran == sorted(["card:one", *of_zoo[: of_zoo.index(name) + 1]])
+    assert again.ran == []
+    assert built.build().ran == of_zoo[of_zoo.index(name) + 1 :][::-1]
+
+
 def test_a_model_added_or_removed_builds_or_drops_it_alone(built: Zoo) -> None:
     built.add("three", seed=2)
     added = built.build()

@@ -20,6 +20,7 @@ from pipeline.tfjs.model.weight_manifest import WeightGroup, WeightSpec
 from pipeline.tfjs.model.weights import Array, StoredWeight, walk_group, walk_weights
 from pipeline.tfjs.optimize.graph import Graph, node_of
 from pipeline.tfjs.optimize.idioms import join_prelus, multiply_powers
+from pipeline.tfjs.optimize.means import drop_tests, pool_means, restore_shapes
 from pipeline.tfjs.optimize.padding import dilate_convolutions, pad_in_convolutions
 from pipeline.tfjs.optimize.products import add_biases, fuse_activations, scale_filters
 from pipeline.tfjs.optimize.shared_nodes import drop_waits, share_nodes
@@ -31,6 +32,9 @@ _PASSES: tuple[tuple[Callable[[Graph], int], str], ...] = (
     (cancel_transposes, "transposes have met and cancelled"),
     (dilate_convolutions, "convolutions are dilated, in place of images cut into smaller ones"),
     (multiply_powers, "powers are products"),
+    (pool_means, "means of images are pools"),
+    (drop_tests, "tests whether an image is empty are gone"),
+    (restore_shapes, "reshapes that gave a shape back are gone"),
     (scale_filters, "factors of channels are in the filters before them"),
     (add_biases, "sums of channels are the biases of the products before them"),
     (join_prelus, "PReLUs are one op"),

@@ -6,11 +6,11 @@ needs a fact that is not known, it raises NotKnownError. It opens no file.
 
 from collections.abc import Mapping, Sequence
 
-from pipeline.inspection.facts import Call, NotKnownError, Sizes, count_axis
-from pipeline.inspection.shapes_of_layout import Rule
 from pipeline.records.shape import Shape
 from pipeline.tfjs.model.graph_ops import SAME_SHAPE_OPS
 from pipeline.tfjs.model.inference import merge_shapes
+from pipeline.tfjs.shapes.facts import Call, NotKnownError, Sizes, count_axis
+from pipeline.tfjs.shapes.layout_rules import Rule
 
 _MATRIX = 2
 

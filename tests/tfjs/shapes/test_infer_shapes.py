@@ -9,11 +9,12 @@ from random import Random
 import pytest
 from topology_nodes import ints, node
 
-from pipeline.inspection import shapes, values
-from pipeline.inspection.facts import Fact
-from pipeline.inspection.shapes import Body, Graph, Inference
 from pipeline.records.shape import Shape
 from pipeline.tfjs.model.topology import Node
+from pipeline.tfjs.shapes import infer_shapes as shapes
+from pipeline.tfjs.shapes import values
+from pipeline.tfjs.shapes.facts import Fact
+from pipeline.tfjs.shapes.infer_shapes import Body, Graph, Inference
 
 X = "x"
 

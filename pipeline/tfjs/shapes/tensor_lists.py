@@ -6,9 +6,9 @@ it. All elements have the shape of any value written. It opens no file.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from pipeline.inspection.facts import UNKNOWN, Call, Fact
 from pipeline.tfjs.model.inference import merge_shapes
 from pipeline.tfjs.model.topology import Node, split_tensor_name
+from pipeline.tfjs.shapes.facts import UNKNOWN, Call, Fact
 
 Read = Callable[[str], Fact]
 

@@ -4,8 +4,8 @@ The rules follow ValidateStridedSliceOp in tensorflow/core/util/strided_slice_op
 mask stands for an entry of the slice, not for an axis. It opens no file.
 """
 
-from pipeline.inspection.facts import Call, NotKnownError, Values
 from pipeline.records.shape import Shape
+from pipeline.tfjs.shapes.facts import Call, NotKnownError, Values
 
 # As in Python's own indexing: a range of an axis, an index that drops it, None for a new axis.
 _Entry = slice | int | None

@@ -24,16 +24,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.disk.json_value import MAX_WHOLE
-from pipeline.inspection.facts import UNKNOWN, Call, Fact, NotKnownError
-from pipeline.inspection.shapes_of_layout import LAYOUT_RULES
-from pipeline.inspection.shapes_of_math import MATH_RULES
-from pipeline.inspection.shapes_of_windows import WINDOW_RULES
-from pipeline.inspection.strided_slice import slice_shape
-from pipeline.inspection.tensor_lists import list_facts
-from pipeline.inspection.values import settle_values
 from pipeline.records.shape import Shape
 from pipeline.tfjs.model.inference import merge_shapes
 from pipeline.tfjs.model.topology import Node, split_tensor_name
+from pipeline.tfjs.shapes.facts import UNKNOWN, Call, Fact, NotKnownError
+from pipeline.tfjs.shapes.layout_rules import LAYOUT_RULES
+from pipeline.tfjs.shapes.math_rules import MATH_RULES
+from pipeline.tfjs.shapes.strided_slice import slice_shape
+from pipeline.tfjs.shapes.tensor_lists import list_facts
+from pipeline.tfjs.shapes.values import settle_values
+from pipeline.tfjs.shapes.window_rules import WINDOW_RULES
 
 VARIABLES = frozenset({"VarHandleOp", "Variable", "VariableV2"})
 _RULES = {**LAYOUT_RULES, **MATH_RULES, **WINDOW_RULES, "StridedSlice": slice_shape}

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pipeline.disk.json_value import MAX_WHOLE
-from pipeline.inspection.facts import MAX_VALUES, Call, Fact, NotKnownError, Values, combine
-from pipeline.inspection.shapes_of_layout import count_range, fill_rest
-from pipeline.inspection.strided_slice import slice_values
+from pipeline.tfjs.shapes.facts import MAX_VALUES, Call, Fact, NotKnownError, Values, combine
+from pipeline.tfjs.shapes.layout_rules import count_range, fill_rest
+from pipeline.tfjs.shapes.strided_slice import slice_values
 
 # A rule returns the contents of the first output, or a list with those of each output.
 ValueRule = Callable[[Call], Values | list[Values]]

@@ -6,7 +6,8 @@ needs a fact that is not known, it raises NotKnownError. It opens no file.
 
 from collections.abc import Callable, Sequence
 
-from pipeline.inspection.facts import (
+from pipeline.records.shape import Shape
+from pipeline.tfjs.shapes.facts import (
     Call,
     NotKnownError,
     Sizes,
@@ -14,7 +15,6 @@ from pipeline.inspection.facts import (
     count_axis,
     count_elements,
 )
-from pipeline.records.shape import Shape
 
 # A rule returns the shape of the only output, or a list with the shape of each output.
 Rule = Callable[[Call], Shape | list[Shape]]

@@ -7,9 +7,9 @@ that is not known, it raises NotKnownError. It opens no file.
 
 from collections.abc import Sequence
 
-from pipeline.inspection.facts import Call, NotKnownError, Sizes, combine
-from pipeline.inspection.shapes_of_layout import Rule
 from pipeline.records.shape import Shape
+from pipeline.tfjs.shapes.facts import Call, NotKnownError, Sizes, combine
+from pipeline.tfjs.shapes.layout_rules import Rule
 
 CONVOLUTIONS = ("Conv2D", "_FusedConv2D", "Conv3D")
 DEPTHWISE = ("DepthwiseConv2dNative", "FusedDepthwiseConv2dNative")

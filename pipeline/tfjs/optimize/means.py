@@ -1,0 +1,192 @@
+"""Means over images as pools, and the ops that Keras writes around such means.
+
+TensorFlow.js transposes an image before it takes the mean over its rows and columns: on wasm a
+pool as large as the image is 6 to 19 times as fast. Keras 3 asks of each mean whether the image is
+empty, and gives the result its two axes back by a shape that is computed.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+
+from pipeline.tfjs.model.inference import parse_shape
+from pipeline.tfjs.model.topology import Node
+from pipeline.tfjs.optimize.graph import Graph, inputs_of, is_float, node_of, whole_list
+from pipeline.tfjs.rewrite.scope import Json, attribute
+from pipeline.tfjs.shapes.facts import MAX_VALUES, Fact
+from pipeline.tfjs.shapes.infer_shapes import Body, Inference
+from pipeline.tfjs.shapes.infer_shapes import Graph as KnownGraph
+
+_NUM_AXES = 4
+_IMAGE_AXES = {1, 2}
+_WHOLE = {"DT_INT32", "DT_INT64"}
+_VALID = {"s": "VkFMSUQ="}
+_NHWC = {"s": "TkhXQw=="}
+# A larger image is pooled in two steps: each thread of a graphics card sums one window alone.
+_LARGE = 1024
+_STEP = 8
+_MEANS = frozenset({"AvgPool", "Mean", "Squeeze"})
+_RESHAPES = frozenset({"ExpandDims", "Reshape", "Squeeze"})
+
+Sizes = tuple[int | None, ...]
+
+
+def pool_means(graph: Graph) -> int:
+    """Make means over all rows and columns of images pools; return how many."""
+    means = [node for node in graph.nodes.values() if _is_mean(node, graph)]
+    shapes = infer_shapes(graph, (node["input"][0] for node in means))
+    return sum(_pool(node, shapes.get(node["input"][0]), graph) for node in means)
+
+
+def drop_tests(graph: Graph) -> int:
+    """Drop tests whether the image of a mean has no values, where a mean has none then either.
+
+    Returns:
+        How many.
+    """
+    found = [(node, _tested(node, graph)) for node in graph.nodes.values()]
+    tested = [(node, *pair) for node, pair in found if pair is not None]
+    shapes = infer_shapes(graph, (image for _, image, _ in tested))
+    count = 0
+    for node, image, mean in tested:
+        shape = shapes.get(image)
+        if shape is not None and all(shape[1:]) and not graph.is_kept(node["name"]):
+            graph.redirect(node["name"], mean)
+            count += 1
+    return count
+
+
+def restore_shapes(graph: Graph) -> int:
+    """Drop reshapes that give a value back the shape that it had before others.
+
+    Returns:
+        How many.
+    """
+    found = {name: _before(node, graph) for name, node in graph.nodes.items()}
+    found = {name: before for name, before in found.items() if len(before) > 1}
+    shapes = infer_shapes(graph, (one for pair in found.items() for one in (pair[0], *pair[1])))
+    count = 0
+    for name, before in found.items():
+        same = (one for one in before[1:] if _are_same(shapes.get(name), shapes.get(one)))
+        other = next(same, None)
+        if other is not None and node_of(other) in graph.nodes and graph.readers(name):
+            graph.redirect(name, other)
+            count += 1
+    return count
+
+
+def infer_shapes(graph: Graph, references: Iterable[str]) -> Mapping[str, Sizes]:
+    """Return the shapes of values, as far as the graph tells them."""
+    wanted = list(dict.fromkeys(references))
+    if not wanted:
+        return {}
+    nodes = {
+        name: Node(
+            name=name,
+            op=node["op"],
+            inputs=tuple(node.get("input") or ()),
+            attrs=node.get("attr") or {},
+        )
+        for name, node in graph.nodes.items()
+    }
+    constants = {name: _describe(node, graph) for name, node in graph.nodes.items()}
+    known = {name: fact for name, fact in constants.items() if fact is not None}
+    # What is fed may have another shape than the value that stands in for it.
+    given = {
+        name: Fact(shape=parse_shape(attribute(node, "shape", "shape")))
+        for name, node in graph.nodes.items()
+        if node["op"] == "PlaceholderWithDefault"
+    }
+    inference = Inference(
+        graph=KnownGraph(body=Body(nodes=nodes), functions={}, constants={"": known})
+    )
+    facts = zip(wanted, inference.run(given, wanted), strict=True)
+    return {name: fact.shape for name, fact in facts if fact.shape is not None}
+
+
+def _describe(node: Json, graph: Graph) -> Fact | None:
+    """Return what is known of a constant; None of other nodes."""
+    shape = graph.shape(node["name"])
+    if shape is None:
+        return None
+    values = None
+    if attribute(node, "dtype", "type") in _WHOLE and math.prod(shape) <= MAX_VALUES:
+        array = graph.constant(node["name"])
+        values = None if array is None else tuple(map(int, array.reshape(-1)))
+    return Fact(shape=shape, values=values)
+
+
+def _is_mean(node: Json, graph: Graph) -> bool:
+    """Return whether a node takes the mean over the second and third of four axes."""
+    inputs = inputs_of(node)
+    if node["op"] != "Mean" or inputs is None or not is_float(node):
+        return False
+    axes = graph.constant(inputs[1], most=_NUM_AXES)
+    return axes is not None and {int(axis) % _NUM_AXES for axis in axes.reshape(-1)} == _IMAGE_AXES
+
+
+def _pool(node: Json, shape: Sizes | None, graph: Graph) -> bool:
+    if shape is None or len(shape) != _NUM_AXES:
+        return False
+    height, width = shape[1:3]
+    if not height or not width:
+        return False
+    name, (image, axes) = node["name"], node["input"]
+    kept = bool(attribute(node, "keep_dims", "b"))
+    dtype = {"T": (node.get("attr") or {}).get("T", {"type": "DT_FLOAT"})}
+    if height * width > _LARGE and height % _STEP == width % _STEP == 0:
+        image = _put_pool(graph.new_name(name), image, (_STEP, _STEP), dtype, graph)
+        height, width = height // _STEP, width // _STEP
+    pooled = _put_pool(name if kept else graph.new_name(name), image, (height, width), dtype, graph)
+    if not kept:
+        attrs = {**dtype, "squeeze_dims": whole_list(sorted(_IMAGE_AXES))}
+        graph.put({"name": name, "op": "Squeeze", "input": [pooled], "attr": attrs})
+    graph.remove(node_of(axes))
+    return True
+
+
+def _put_pool(name: str, image: str, window: tuple[int, int], dtype: Json, graph: Graph) -> str:
+    sizes = whole_list([1, *window, 1])
+    attrs = {**dtype, "ksize": sizes, "strides": sizes, "padding": _VALID, "data_format": _NHWC}
+    graph.put({"name": name, "op": "AvgPool", "input": [image], "attr": attrs})
+    return name
+
+
+def _tested(node: Json, graph: Graph) -> tuple[str, str] | None:
+    """Return the image and the mean of `where(size(image) == 0, nan, mean(image))`."""
+    inputs = inputs_of(node)
+    if node["op"] not in {"Select", "SelectV2"} or inputs is None or graph.shape(inputs[1]) != ():
+        return None
+    test, mean = graph.node(inputs[0]), inputs[2]
+    sides = inputs_of(test) if test["op"] == "Equal" else None
+    sizes = [side for side in sides or () if graph.op(side) == "Size"]
+    zeros = [side for side in sides or () if _is_zero(side, graph)]
+    if len(sizes) != 1 or len(zeros) != 1:
+        return None
+    image = graph.node(sizes[0])["input"][0]
+    reference = mean
+    while graph.op(reference) in _MEANS:
+        reference = graph.node(reference)["input"][0]
+        if reference.removesuffix(":0") == image.removesuffix(":0"):
+            return image, mean
+    return None
+
+
+def _is_zero(reference: str, graph: Graph) -> bool:
+    value = graph.constant(reference, most=1)
+    return value is not None and not value.any()
+
+
+def _before(node: Json, graph: Graph) -> list[str]:
+    """Return the values of which a node is a reshape, the last one first."""
+    found: list[str] = []
+    while node["op"] in _RESHAPES and inputs_of(node) is not None:
+        found.append(node["input"][0])
+        node = graph.node(found[-1])
+    return found
+
+
+def _are_same(shape: Sizes | None, other: Sizes | None) -> bool:
+    """Return whether shapes of the same values are the same: one size follows from the others."""
+    if shape is None or other is None or len(shape) != len(other) or not shape:
+        return False
+    return shape[1:] == other[1:] and all(shape[1:])
