@@ -112,7 +112,7 @@ def run(work: Work[ConvertParameters]) -> None:
 
 STEP = Step(
     name="convert",
-    version=9,
+    version=10,
     parameters=ConvertParameters,
     run=run,
     needs=("fetch",),
