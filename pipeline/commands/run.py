@@ -70,7 +70,10 @@ class Run(ZooCommand, DoitRun):  # type: ignore[misc]  # doit has no types
         return super().execute(params, args)
 
     def wish(self, params: Any, args: Sequence[str]) -> Wish:
-        """Return that models that are up to date need no tasks, or that others are not named."""
+        """Return that models that are up to date need no tasks, or that others are not named.
+
+        A run of the zoo as a whole, by the names of its tasks too, takes models in turn.
+        """
         in_turn = _runs_in_turn(params)
         if not args:
             return Wish(kind="all" if params["always"] else "changed", in_turn=in_turn)

@@ -60,8 +60,8 @@ _ARGUMENTS = (
     "--no-proxy-server",
 )
 _OF_BACKENDS = {
-    # The page, which nobody sees, is drawn without the graphics that WebGL waits for: drawing it
-    # takes a quarter of the time of a model of 4 MB.
+    # The page, which nobody sees, is drawn without graphics: of MobileNetV2 that took a quarter of
+    # the time of the graphics process.
     "webgl": ("--disable-gpu-compositing", "--disable-gpu-rasterization"),
     "webgpu": (
         "--enable-unsafe-webgpu",

@@ -6,7 +6,7 @@ empty, and gives the result its two axes back by a shape that is computed.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from pipeline.tfjs.model.inference import parse_shape
 from pipeline.tfjs.model.topology import Node
@@ -24,7 +24,8 @@ _NHWC = {"s": "TkhXQw=="}
 # A larger image is pooled in two steps: each thread of a graphics card sums one window alone.
 _LARGE = 1024
 _STEP = 8
-_MEANS = frozenset({"AvgPool", "Mean", "Squeeze"})
+# They keep the first axis, so that of no images they make nothing.
+_MEANS = frozenset({"AvgPool", "Squeeze"})
 _RESHAPES = frozenset({"ExpandDims", "Reshape", "Squeeze"})
 
 Sizes = tuple[int | None, ...]
@@ -61,7 +62,7 @@ def restore_shapes(graph: Graph) -> int:
     Returns:
         How many.
     """
-    found = {name: _before(node, graph) for name, node in graph.nodes.items()}
+    found = {name: _sources(node, _RESHAPES, graph) for name, node in graph.nodes.items()}
     found = {name: before for name, before in found.items() if len(before) > 1}
     shapes = infer_shapes(graph, (one for pair in found.items() for one in (pair[0], *pair[1])))
     count = 0
@@ -117,8 +118,8 @@ def _describe(node: Json, graph: Graph) -> Fact | None:
 
 def _is_mean(node: Json, graph: Graph) -> bool:
     """Return whether a node takes the mean over the second and third of four axes."""
-    inputs = inputs_of(node)
-    if node["op"] != "Mean" or inputs is None or not is_float(node):
+    inputs = inputs_of(node) or []
+    if node["op"] != "Mean" or len(inputs) != 2 or not is_float(node):  # noqa: PLR2004  # image, axes
         return False
     axes = graph.constant(inputs[1], most=_NUM_AXES)
     return axes is not None and {int(axis) % _NUM_AXES for axis in axes.reshape(-1)} == _IMAGE_AXES
@@ -153,22 +154,19 @@ def _put_pool(name: str, image: str, window: tuple[int, int], dtype: Json, graph
 
 def _tested(node: Json, graph: Graph) -> tuple[str, str] | None:
     """Return the image and the mean of `where(size(image) == 0, nan, mean(image))`."""
-    inputs = inputs_of(node)
-    if node["op"] not in {"Select", "SelectV2"} or inputs is None or graph.shape(inputs[1]) != ():
+    inputs = inputs_of(node) or []
+    if node["op"] not in {"Select", "SelectV2"} or len(inputs) != 3:  # noqa: PLR2004  # test, two values
         return None
     test, mean = graph.node(inputs[0]), inputs[2]
     sides = inputs_of(test) if test["op"] == "Equal" else None
     sizes = [side for side in sides or () if graph.op(side) == "Size"]
     zeros = [side for side in sides or () if _is_zero(side, graph)]
-    if len(sizes) != 1 or len(zeros) != 1:
+    if len(sizes) != 1 or len(zeros) != 1 or graph.shape(inputs[1]) != ():
         return None
-    image = graph.node(sizes[0])["input"][0]
-    reference = mean
-    while graph.op(reference) in _MEANS:
-        reference = graph.node(reference)["input"][0]
-        if reference.removesuffix(":0") == image.removesuffix(":0"):
-            return image, mean
-    return None
+    image = _first_input(graph.node(sizes[0]))
+    if image is None or image not in _sources(graph.node(mean), _MEANS, graph):
+        return None
+    return image, mean
 
 
 def _is_zero(reference: str, graph: Graph) -> bool:
@@ -176,13 +174,22 @@ def _is_zero(reference: str, graph: Graph) -> bool:
     return value is not None and not value.any()
 
 
-def _before(node: Json, graph: Graph) -> list[str]:
-    """Return the values of which a node is a reshape, the last one first."""
+def _sources(node: Json, ops: Collection[str], graph: Graph) -> list[str]:
+    """Return what a node was made of by some ops, one after the other, the last value first."""
     found: list[str] = []
-    while node["op"] in _RESHAPES and inputs_of(node) is not None:
-        found.append(node["input"][0])
-        node = graph.node(found[-1])
+    while node["op"] in ops and (name := _first_input(node)) and name not in found:
+        found.append(name)
+        node = graph.node(name)
     return found
+
+
+def _first_input(node: Json) -> str | None:
+    inputs = inputs_of(node)
+    return _plain(inputs[0]) if inputs else None
+
+
+def _plain(reference: str) -> str:
+    return reference.removesuffix(":0")
 
 
 def _are_same(shape: Sizes | None, other: Sizes | None) -> bool:

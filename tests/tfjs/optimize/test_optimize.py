@@ -14,6 +14,9 @@ from tfjs_runtime import run, typed, write_model
 
 from pipeline.tfjs.model.model_json import format_model_json, load_model_json
 from pipeline.tfjs.model.topology import parse_topology
+from pipeline.tfjs.model.weight_manifest import WeightSpec
+from pipeline.tfjs.optimize.graph import Graph
+from pipeline.tfjs.optimize.means import drop_tests, pool_means, restore_shapes
 from pipeline.tfjs.optimize.optimize import optimize_graph
 
 Json = dict[str, Any]
@@ -477,6 +480,17 @@ CASES = {
         weights={"zero": np.int32(0), "nan": np.float32(np.nan), "axes": whole(1, 2)},
         ops={"AvgPool": 1, "Squeeze": 1, "Relu": 1},
     ),
+    "a mean over images, too, with a test for none": Case(
+        nodes=[
+            node("s", "Size", ["x"]),
+            node("e", "Equal", ["s", "zero"], dtype="int32"),
+            node("m", "Mean", ["x", "axes"]),
+            node("c", "SelectV2", ["e", "nan", "m"]),
+            node("y", "Relu", ["c"]),
+        ],
+        weights={"zero": np.int32(0), "nan": np.float32(np.nan), "axes": whole(0, 1, 2)},
+        ops={"Size": 1, "Equal": 1, "Mean": 1, "SelectV2": 1, "Relu": 1},
+    ),
     "a choice by the size of something else": Case(
         nodes=[
             node("s", "Size", ["x"]),
@@ -579,6 +593,18 @@ def test_a_second_time_changes_nothing(models: dict[str, Path]) -> None:
     assert [optimize(folder) for name, folder in models.items() if name.endswith("after")] == [
         [] for _ in CASES
     ]
+
+
+def test_reshapes_and_pools_in_a_circle_stay() -> None:
+    pool = node("c", "AvgPool", ["d"])
+    others = [node("a", "Reshape", ["b", "shape"]), node("b", "Reshape", ["a", "shape"])]
+    others += [pool, node("d", "Squeeze", ["c"]), node("s", "Size", ["x"])]
+    others += [node("e", "Equal", ["s", "zero"]), node("y", "SelectV2", ["e", "zero", "d"])]
+    specs = {"zero": WeightSpec(name="zero", shape=(), dtype="int32")}
+    nodes = [*others, {"name": "zero", "op": "Const"}, {"name": "x", "op": "Placeholder"}]
+    graph = Graph(nodes, keep=["y"], specs=specs, read=lambda _: np.zeros((), np.int32))
+
+    assert [restore_shapes(graph), drop_tests(graph), pool_means(graph)] == [0, 0, 0]
 
 
 def test_a_filter_of_fewer_bits_takes_no_factor(tmp_path: Path) -> None:
