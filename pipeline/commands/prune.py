@@ -156,7 +156,7 @@ class Prune(ZooCommand, DoitCmdBase):  # type: ignore[misc]  # doit has no types
         if downloads:
             self.outstream.write(f"{len(downloads)} files of the cache\n")
         verb = "would free" if dry_run else "freed"
-        self.outstream.write(f"{verb} {freed / 2**20:.1f} MiB\n")
+        self.outstream.write(f"{verb} {format_bytes(freed)}\n")
 
     def _prune_store(
         self, graph: Graph, named: str, *, days: float, gib: float, dry_run: bool

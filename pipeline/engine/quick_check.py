@@ -18,6 +18,7 @@ from pipeline.disk.versions import installed_version
 from pipeline.engine.job import Job
 from pipeline.engine.local_files import State
 from pipeline.engine.outcome import Outcome
+from pipeline.engine.receipt import NEVER_BUILT
 from pipeline.text.printable import printable
 
 
@@ -51,6 +52,9 @@ class UpToDate:
         assert standing.outcome is not None
         if standing.outcome.status == "failed":
             return printable(f"failed before, and is reported again: {standing.outcome.reason}")
+        if standing.upstream is not None:
+            ran = self.job.outcome_file.exists()
+            return printable(standing.outcome.reason if ran else NEVER_BUILT)
         return "something was touched; its result still stands"
 
 

@@ -6,7 +6,7 @@ After a kill the target shows the old zoo or the new one; the next publish goes 
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from pipeline.disk.files import digest_file
@@ -136,15 +136,13 @@ class Commit:
             running: dict[Future[None], str] = {}
             for path in paths:
                 running[pool.submit(work, path)] = path
-            while running:
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    path = running.pop(future)
-                    future.result()
-                    if path in self._plan.contents.files:
-                        self._written += self._plan.contents.files[path].bytes
-                        self._progress(self._written, self._total)
-                    yield path
+            for future in as_completed(running):
+                path = running.pop(future)
+                future.result()
+                if path in self._plan.contents.files:
+                    self._written += self._plan.contents.files[path].bytes
+                    self._progress(self._written, self._total)
+                yield path
 
     def _write_record(self, path: str, content: bytes) -> None:
         self._target.write(path, content, find_headers(path, immutable=False))

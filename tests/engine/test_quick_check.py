@@ -201,3 +201,7 @@ def test_doit_info_says_why_a_job_runs(build: Build) -> None:
     failed = build.job("two", step_functions.fail)
     build.run(failed)
     assert repr(UpToDate(failed)) == "failed before, and is reported again: unsupported op Foo"
+    after = build.job("three", reads={"two": failed})
+    assert repr(UpToDate(after)) == "never built"
+    build.run(after)
+    assert repr(UpToDate(after)) == "two failed: unsupported op Foo"
