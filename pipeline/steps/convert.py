@@ -112,7 +112,7 @@ def run(work: Work[ConvertParameters]) -> None:
 
 STEP = Step(
     name="convert",
-    version=10,
+    version=11,
     parameters=ConvertParameters,
     run=run,
     needs=("fetch",),

@@ -5,20 +5,15 @@ pool as large as the image is 6 to 19 times as fast. Keras 3 asks of each mean w
 empty, and gives the result its two axes back by a shape that is computed.
 """
 
-import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection
 
-from pipeline.tfjs.model.inference import parse_shape
-from pipeline.tfjs.model.topology import Node
 from pipeline.tfjs.optimize.graph import Graph, inputs_of, is_float, node_of, whole_list
+from pipeline.tfjs.optimize.known_shapes import infer_shapes
 from pipeline.tfjs.rewrite.scope import Json, attribute
-from pipeline.tfjs.shapes.facts import MAX_VALUES, Fact
-from pipeline.tfjs.shapes.infer_shapes import Body, Inference
-from pipeline.tfjs.shapes.infer_shapes import Graph as KnownGraph
+from pipeline.tfjs.shapes.facts import Sizes
 
 _NUM_AXES = 4
 _IMAGE_AXES = {1, 2}
-_WHOLE = {"DT_INT32", "DT_INT64"}
 _VALID = {"s": "VkFMSUQ="}
 _NHWC = {"s": "TkhXQw=="}
 # A larger image is pooled in two steps: each thread of a graphics card sums one window alone.
@@ -27,8 +22,6 @@ _STEP = 8
 # They keep the first axis, so that of no images they make nothing.
 _MEANS = frozenset({"AvgPool", "Squeeze"})
 _RESHAPES = frozenset({"ExpandDims", "Reshape", "Squeeze"})
-
-Sizes = tuple[int | None, ...]
 
 
 def pool_means(graph: Graph) -> int:
@@ -73,47 +66,6 @@ def restore_shapes(graph: Graph) -> int:
             graph.redirect(name, other)
             count += 1
     return count
-
-
-def infer_shapes(graph: Graph, references: Iterable[str]) -> Mapping[str, Sizes]:
-    """Return the shapes of values, as far as the graph tells them."""
-    wanted = list(dict.fromkeys(references))
-    if not wanted:
-        return {}
-    nodes = {
-        name: Node(
-            name=name,
-            op=node["op"],
-            inputs=tuple(node.get("input") or ()),
-            attrs=node.get("attr") or {},
-        )
-        for name, node in graph.nodes.items()
-    }
-    constants = {name: _describe(node, graph) for name, node in graph.nodes.items()}
-    known = {name: fact for name, fact in constants.items() if fact is not None}
-    # What is fed may have another shape than the value that stands in for it.
-    given = {
-        name: Fact(shape=parse_shape(attribute(node, "shape", "shape")))
-        for name, node in graph.nodes.items()
-        if node["op"] == "PlaceholderWithDefault"
-    }
-    inference = Inference(
-        graph=KnownGraph(body=Body(nodes=nodes), functions={}, constants={"": known})
-    )
-    facts = zip(wanted, inference.run(given, wanted), strict=True)
-    return {name: fact.shape for name, fact in facts if fact.shape is not None}
-
-
-def _describe(node: Json, graph: Graph) -> Fact | None:
-    """Return what is known of a constant; None of other nodes."""
-    shape = graph.shape(node["name"])
-    if shape is None:
-        return None
-    values = None
-    if attribute(node, "dtype", "type") in _WHOLE and math.prod(shape) <= MAX_VALUES:
-        array = graph.constant(node["name"])
-        values = None if array is None else tuple(map(int, array.reshape(-1)))
-    return Fact(shape=shape, values=values)
 
 
 def _is_mean(node: Json, graph: Graph) -> bool:

@@ -18,6 +18,7 @@ from pipeline.tfjs.model.shards import ShardWriter
 from pipeline.tfjs.model.topology import parse_topology
 from pipeline.tfjs.model.weight_manifest import WeightGroup, WeightSpec
 from pipeline.tfjs.model.weights import Array, StoredWeight, walk_group, walk_weights
+from pipeline.tfjs.optimize.channels import order_filters
 from pipeline.tfjs.optimize.graph import Graph, node_of
 from pipeline.tfjs.optimize.idioms import join_prelus, multiply_powers
 from pipeline.tfjs.optimize.means import drop_tests, pool_means, restore_shapes
@@ -31,6 +32,7 @@ _PASSES: tuple[tuple[Callable[[Graph], int], str], ...] = (
     (share_nodes, "nodes that computed what others compute, too, are gone"),
     (cancel_transposes, "transposes have met and cancelled"),
     (dilate_convolutions, "convolutions are dilated, in place of images cut into smaller ones"),
+    (order_filters, "filters take channels in the order that an image has"),
     (multiply_powers, "powers are products"),
     (pool_means, "means of images are pools"),
     (drop_tests, "tests whether an image is empty are gone"),

@@ -139,6 +139,27 @@ def cast(name: str, values: str) -> Json:
     return {"name": name, "op": "Cast", "input": [values], "attr": attrs}
 
 
+def turned(name: str, inputs: Sequence[str], **masks: str) -> Json:
+    """Return a slice with these masks."""
+    made = node(name, "StridedSlice", inputs)
+    made["attr"]["Index"] = {"type": "DT_INT32"}
+    for key in ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"):
+        made["attr"][key] = {"i": masks.get(key, "0")}
+    return made
+
+
+def picked(name: str, inputs: Sequence[str]) -> Json:
+    """Return one channel, without an axis for it."""
+    return turned(name, inputs, ellipsis_mask="1", shrink_axis_mask="2")
+
+
+def stacked(name: str, inputs: Sequence[str]) -> Json:
+    """Return values packed along a new last axis."""
+    made = node(name, "Pack", inputs)
+    made["attr"] |= {"N": {"i": str(len(inputs))}, "axis": {"i": "-1"}}
+    return made
+
+
 def reshaped(name: str, values: str) -> list[Json]:
     """Return a reshape to one row and column, the first size computed, as Keras writes it."""
     return [
@@ -172,6 +193,104 @@ CASES = {
         nodes=[conv("c", ["x", "w"]), node("a", "AddV2", ["c", "b"]), node("y", "Relu6", ["a"])],
         weights={**KERNEL, "b": floats(1, 1, 1, 5)},
         ops={"_FusedConv2D": 1},
+    ),
+    "channels turned around by a slice": Case(
+        nodes=[
+            turned("r", ["x", "at", "at", "step"], ellipsis_mask="1", begin_mask="2", end_mask="2"),
+            node("s", "Sub", ["r", "means"]),
+            node("p", "Pad", ["s", "pads"]),
+            conv("y", ["p", "w"]),
+        ],
+        weights={
+            **KERNEL, "means": floats(4), "pads": whole((0, 0), (1, 2), (0, 1), (0, 0)),
+            "at": whole(0, 0), "step": whole(1, -1),
+        },
+        ops={"Sub": 1, "Conv2D": 1},
+    ),
+    "channels turned around, whole numbers in reach of no mask": Case(
+        nodes=[turned("r", ["x", "from", "to", "step"]), conv("y", ["r", "w"])],
+        weights={
+            **KERNEL, "from": whole(0, 0, 0, -1), "step": whole(1, 1, 1, -1),
+            "to": whole(2**31 - 1, 2**31 - 1, 2**31 - 1, -5),
+        },
+        ops={"Conv2D": 1},
+    ),
+    "channels of some columns, turned around": Case(
+        nodes=[turned("r", ["x", "from", "to", "step"]), conv("y", ["r", "w"])],
+        weights={
+            **KERNEL, "from": whole(0, 0, 1, -1), "step": whole(1, 1, 1, -1),
+            "to": whole(2**31 - 1, 2**31 - 1, 2**31 - 1, -5),
+        },
+        ops={"StridedSlice": 1, "Conv2D": 1},
+    ),
+    "channels in reverse, scaled by one number": Case(
+        nodes=[
+            node("r", "ReverseV2", ["x", "last"]),
+            node("m", "Mul", ["half", "r"]),
+            node("a", "BiasAdd", ["m", "means"]),
+            conv("y", ["a", "w"]),
+        ],
+        weights={**KERNEL, "last": whole(-1), "half": np.float32(0.5), "means": floats(4)},
+        ops={"Mul": 1, "BiasAdd": 1, "Conv2D": 1},
+    ),
+    "rows in reverse": Case(
+        nodes=[node("r", "ReverseV2", ["x", "rows"]), conv("y", ["r", "w"])],
+        weights={**KERNEL, "rows": whole(1)},
+        ops={"ReverseV2": 1, "Conv2D": 1},
+    ),
+    "channels gathered in a circle, which is not its own reverse": Case(
+        nodes=[
+            node("g", "GatherV2", ["x", "places", "last"]),
+            node("m", "Mul", ["g", "factors"]),
+            conv("y", ["m", "w"]),
+        ],
+        weights={
+            **KERNEL, "factors": floats(1, 1, 1, 4),
+            "places": whole(1, 2, 3, 0), "last": np.int32(3),
+        },
+        ops={"Mul": 1, "Conv2D": 1},
+    ),
+    "channels gathered twice": Case(
+        nodes=[node("g", "GatherV2", ["x", "places", "last"]), conv("y", ["g", "w"])],
+        weights={**KERNEL, "places": whole(1, 2, 3, 3), "last": np.int32(3)},
+        ops={"GatherV2": 1, "Conv2D": 1},
+    ),
+    "channels in another order that others read, too": Case(
+        nodes=[
+            node("g", "GatherV2", ["x", "places", "last"]),
+            conv("c", ["g", "w"]),
+            conv("d", ["g", "v"]),
+            node("y", "Mul", ["c", "d"]),
+        ],
+        weights={
+            **KERNEL, "v": floats(3, 3, 4, 5), "places": whole(1, 2, 3, 0), "last": np.int32(3),
+        },
+        ops={"GatherV2": 1, "Conv2D": 2, "Mul": 1},
+    ),
+    "channels packed in another order": Case(
+        nodes=[
+            *[picked(f"s{i}", ["x", f"n{i}", f"n{i + 1}", "step"]) for i in range(4)],
+            stacked("p", ["s3", "s1", "s2", "s0"]),
+            node("b", "BiasAdd", ["p", "means"]),
+            conv("y", ["b", "w"]),
+        ],
+        weights={
+            **KERNEL, "means": floats(4),
+            "step": whole(1, 1), **{f"n{i}": whole(0, i) for i in range(5)},
+        },
+        ops={"BiasAdd": 1, "Conv2D": 1},
+    ),
+    "fewer channels than there are, packed": Case(
+        nodes=[
+            *[picked(f"s{i}", ["x", f"n{i}", f"n{i + 1}", "step"]) for i in range(3)],
+            stacked("p", ["s2", "s1", "s0"]),
+            conv("y", ["p", "w"]),
+        ],
+        weights={
+            "w": floats(3, 3, 3, 5),
+            "step": whole(1, 1), **{f"n{i}": whole(0, i) for i in range(4)},
+        },
+        ops={"StridedSlice": 3, "Pack": 1, "Conv2D": 1},
     ),
     "an activation alone": Case(
         nodes=[conv("c", ["x", "w"]), leaky("y", "c")],
