@@ -54,7 +54,7 @@ class UpToDate:
             return printable(f"failed before, and is reported again: {standing.outcome.reason}")
         if standing.upstream is not None:
             ran = self.job.outcome_file.exists()
-            return printable(standing.outcome.reason if ran else NEVER_BUILT)
+            return printable(standing.outcome.reason or "") if ran else NEVER_BUILT
         return "something was touched; its result still stands"
 
 

@@ -54,7 +54,7 @@ def run(work: Work[ReferenceParameters]) -> None:
 
 STEP = Step(
     name="reference",
-    version=6,
+    version=7,
     parameters=ReferenceParameters,
     run=run,
     needs=("fetch", "convert", "signature"),

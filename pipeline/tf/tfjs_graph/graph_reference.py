@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.core.framework.graph_pb2 import GraphDef
 
 from pipeline.errors import ConversionError
 from pipeline.records.flags import SourceFlags
@@ -74,7 +75,11 @@ def open_graph(
 
 
 def open_content(
-    content: Mapping[str, Any], weights: Mapping[str, Array], *, trust: bool
+    content: Mapping[str, Any],
+    weights: Mapping[str, Array],
+    *,
+    trust: bool,
+    change: Callable[[GraphDef], None] = lambda _: None,
 ) -> tf.compat.v1.Session:
     """Return a session of the content of a model.json; see `open_graph`.
 
@@ -82,12 +87,14 @@ def open_content(
         content: The content.
         weights: The values of its constants, by name.
         trust: Whether the graph may have ops that touch the machine.
+        change: Changes the graph before it runs.
     """
     if content.get("modelInitializer"):
         raise ConversionError("the graph has tables, which TensorFlow.js fills")
     graph_def = build_graph_def(content["modelTopology"], weights)
     if not trust:
         check_trusted_graph(graph_def)
+    change(graph_def)
     try:
         graph = import_graph(graph_def)
     except Exception as error:

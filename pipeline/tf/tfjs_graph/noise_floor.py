@@ -2,9 +2,9 @@
 
 The base's own graph runs in TensorFlow on the test vectors as it is, and three times more with
 weights and inputs stirred: each value goes up or down, at random, by half a unit in the last place,
-of the dtype that the source computes in. The largest difference of these runs is what float
-arithmetic explains. The graph is compared with itself only: a fault of the conversion is in all
-four runs, and does not raise the floor.
+of the dtype that the source computes in; and each long sum by what its additions round. The largest
+difference of these runs is what float arithmetic explains. The graph is compared with itself only:
+a fault of the conversion is in all four runs, and does not raise the floor.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +27,7 @@ from pipeline.tf.determinism import run_deterministic
 from pipeline.tf.reasons import format_reason
 from pipeline.tf.tfjs_graph.graph_reference import name_tensor, open_content
 from pipeline.tf.tfjs_graph.stir import HALF_UNIT, stir
+from pipeline.tf.tfjs_graph.stir_sums import feed_sums, stir_sums
 from pipeline.tfjs.model.model_json import load_model_json
 from pipeline.tfjs.model.topology import parse_topology
 from pipeline.tfjs.model.weights import Array, walk_weights
@@ -72,7 +73,7 @@ def measure_noise_floor(
     weights = {part.spec.name: part.read() for part in walk_weights(model_json, base)}
     graph = _Graph(content, weights, outputs, trust=trust)
     given = [{inputs[name]: one for name, one in v.inputs.items()} for v in vectors]
-    plain = graph.run(weights, given)
+    plain = graph.run(weights, given, feed_sums(0.0))
     floors: Mapping[str, Sequence[OutputFloor]] = {}
     for seed in range(STIRS):
         stirring = np.random.default_rng(seed)
@@ -81,7 +82,8 @@ def measure_noise_floor(
             for name, values in weights.items()
         }
         fed = [{name: stir(one, stirring, least) for name, one in each.items()} for each in given]
-        floors = merge_floors(floors, find_floor(plain, graph.run(moved, fed), behind, given))
+        found = graph.run(moved, fed, feed_sums(HALF_UNIT, seed))
+        floors = merge_floors(floors, find_floor(plain, found, behind, given))
     made = outputs_of_bounded_ops(topology, proved.values())
     bounded = [name for name, tensor in proved.items() if tensor in made]
     NoiseFloor(reason=None, outputs=raise_floors(floors, bounded)).save(folder)
@@ -105,18 +107,21 @@ class _Graph:
         *,
         trust: bool,
     ) -> None:
-        self._open = partial(open_content, content, trust=trust)
+        self._open = partial(open_content, content, trust=trust, change=stir_sums)
         self._weights, self._outputs = weights, outputs
         self._session = self._open(weights)
         # A constant of a function cannot be fed.
         self._feeds = not (content["modelTopology"].get("library") or {}).get("function")
 
-    def run(self, weights: Mapping[str, Array], given: Sequence[Tensors]) -> list[Tensors]:
+    def run(
+        self, weights: Mapping[str, Array], given: Sequence[Tensors], sums: Tensors
+    ) -> list[Tensors]:
         """Return the outputs of each run, by name.
 
         Args:
             weights: The values of weights, by name; those that change are other arrays.
             given: The inputs of each run, by tensor.
+            sums: What `feed_sums` returns.
 
         Raises:
             ConversionError: TensorFlow cannot run the graph.
@@ -124,7 +129,7 @@ class _Graph:
         changed = {n: one for n, one in weights.items() if one is not self._weights[n]}
         session = self._session if self._feeds or not changed else self._open(weights)
         fed = self._find_tensors(changed) if self._feeds else {}
-        return _run_all(session, self._outputs, fed, given)
+        return _run_all(session, self._outputs, {**fed, **sums}, given)
 
     def _find_tensors(self, weights: Mapping[str, Array]) -> dict[str, Array]:
         """Return values by tensor, without those that the graph does not use."""

@@ -104,6 +104,59 @@ def test_a_difference_that_cancels_moves_a_thousand_times_as_far(measure: Measur
     assert 500 * UNIT <= floor.error <= 4000 * UNIT
 
 
+def reshaped(name: str) -> Json:
+    return {**node("image", "Reshape", ["x", name]), "attr": {"T": {"type": "DT_FLOAT"}}}
+
+
+LONG = RNG.uniform(0.5, 1, (1, 4096)).astype(np.float32)
+IMAGE = np.array([1, 64, 64, 1], np.int32)
+WHOLE = {"list": {"i": ["1", "64", "64", "1"]}}
+VALID = {"padding": {"s": "VkFMSUQ="}, "strides": WHOLE}
+FLOATS = {"T": {"type": "DT_FLOAT"}}
+SUMS = {
+    "a mean": [node("y", "Mean", ["x", "axis"]) | {"attr": FLOATS | {"keep_dims": {"b": True}}}],
+    "a product with a matrix": [node("y", "MatMul", ["x", "matrix"]) | {"attr": FLOATS}],
+    "a product with a matrix that lies": [
+        node("y", "MatMul", ["x", "lying"]) | {"attr": FLOATS | {"transpose_b": {"b": True}}}
+    ],
+    "a product of two inputs": [
+        node("y", "MatMul", ["x", "x"]) | {"attr": FLOATS | {"transpose_b": {"b": True}}}
+    ],
+    "a pool": [
+        reshaped("image_sizes"),
+        node("y", "AvgPool", ["image"]) | {"attr": FLOATS | VALID | {"ksize": WHOLE}},
+    ],
+    "a convolution": [
+        reshaped("image_sizes"),
+        node("y", "Conv2D", ["image", "filter"]) | {"attr": FLOATS | VALID},
+    ],
+}
+SUM_WEIGHTS = {
+    "axis": np.array([1], np.int32),
+    "matrix": RNG.uniform(0.5, 1, (4096, 8)).astype(np.float32),
+    "lying": RNG.uniform(0.5, 1, (8, 4096)).astype(np.float32),
+    "image_sizes": IMAGE,
+    "filter": RNG.uniform(0.5, 1, (64, 64, 1, 8)).astype(np.float32),
+}
+
+
+@pytest.mark.parametrize("nodes", SUMS.values(), ids=SUMS)
+def test_a_long_sum_moves_by_what_its_additions_round(measure: Measure, nodes: list[Json]) -> None:
+    used = {name for made in nodes for name in made["input"]}
+    weights = {name: values for name, values in SUM_WEIGHTS.items() if name in used}
+    floor = measure(nodes, weights, LONG)
+
+    # √4096 / 4 units of the result, which is the sum or the mean of values near 0.75.
+    result = {"Mean": 0.75, "AvgPool": 0.75}.get(nodes[-1]["op"], 4096 * 0.56)
+    assert 4 * UNIT <= floor.error / result <= 64 * UNIT
+
+
+def test_a_short_sum_moves_by_what_it_adds(measure: Measure) -> None:
+    floor = measure(SUMS["a mean"], {"axis": SUM_WEIGHTS["axis"]}, LONG[:, :900])
+
+    assert floor.error <= 2 * UNIT
+
+
 def test_weights_of_half_floats_move_by_their_own_units(measure: Measure) -> None:
     floor = measure([MUL], {"weight": WEIGHT}, constants="DT_HALF")
 
