@@ -1,11 +1,11 @@
 """Step lines: the line of a step that ends, and of a step that takes long. Pure."""
 
 from pipeline.engine.events import StepEvent
+from pipeline.engine.receipt import NEVER_BUILT
 from pipeline.report.progress import Running
 from pipeline.text.line import Line, Style, crop_line, first_line
 from pipeline.text.quantity import count, format_bytes, format_seconds, format_whole_seconds
 
-NEVER_BUILT = "never built"
 FROM_STORE = "from the store"
 MIN_USUAL_SECONDS = 2.0
 

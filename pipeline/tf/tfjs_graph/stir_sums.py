@@ -33,8 +33,10 @@ Axes = tuple[int, ...]
 def stir_sums(graph_def: GraphDef) -> None:
     """Let long sums of float32 move by what rounding may add, as far as `feed_sums` says.
 
-    Sums inside functions stay as they are.
+    Sums inside functions stay as they are, and all of a graph with loops of TensorFlow 1, inside of
+    which nothing can be fed.
     """
+    has_loops = any(node.op == "Enter" for node in graph_def.node)
     shapes = {
         node.name: [axis.size for axis in node.attr["value"].tensor.tensor_shape.dim]
         for node in graph_def.node
@@ -42,7 +44,7 @@ def stir_sums(graph_def: GraphDef) -> None:
     }
     sums = [
         (node, axes)
-        for node in graph_def.node
+        for node in (() if has_loops else graph_def.node)
         if (axes := _axes_of_terms(node)) is not None and not _is_short(node, axes, shapes)
     ]
     functions = {axes: f"stir_sum_{i}" for i, axes in enumerate(dict.fromkeys(a for _, a in sums))}

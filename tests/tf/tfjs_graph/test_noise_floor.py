@@ -157,6 +157,33 @@ def test_a_short_sum_moves_by_what_it_adds(measure: Measure) -> None:
     assert floor.error <= 2 * UNIT
 
 
+def test_a_loop_of_tensorflow_1_runs_with_its_sums_as_they_are(measure: Measure) -> None:
+    whole, frame = {"T": {"type": "DT_INT32"}}, {"frame_name": {"s": "bG9vcA=="}}
+    nodes = [
+        node("turn_enter", "Enter", ["zero"]) | {"attr": whole | frame},
+        node("values_enter", "Enter", ["x"]) | {"attr": FLOATS | frame},
+        node("turn", "Merge", ["turn_enter", "turn_next"]) | {"attr": whole | {"N": {"i": "2"}}},
+        node("values", "Merge", ["values_enter", "values_next"])
+        | {"attr": FLOATS | {"N": {"i": "2"}}},
+        constant("two", np.int32(2)) | {"input": ["^turn"]},
+        node("goes_on", "Less", ["turn", "two"]) | {"attr": whole},
+        node("cond", "LoopCond", ["goes_on"]),
+        node("turns", "Switch", ["turn", "cond"]) | {"attr": whole},
+        node("switch", "Switch", ["values", "cond"]) | {"attr": FLOATS},
+        node("inside", "Identity", ["turns:1"]) | {"attr": whole},
+        constant("one", np.int32(1)) | {"input": ["^inside"]},
+        node("turn_more", "AddV2", ["inside", "one"]) | {"attr": whole},
+        node("turn_next", "NextIteration", ["turn_more"]) | {"attr": whole},
+        node("mean", "Mean", ["switch:1", "one"]) | {"attr": FLOATS | {"keep_dims": {"b": True}}},
+        node("less", "Sub", ["switch:1", "mean"]) | {"attr": FLOATS},
+        node("values_next", "NextIteration", ["less"]) | {"attr": FLOATS},
+        node("y", "Exit", ["switch"]) | {"attr": FLOATS},
+    ]
+    floor = measure(nodes, {"zero": np.int32(0)}, LONG)
+
+    assert 0 < floor.error <= 8 * UNIT
+
+
 def test_weights_of_half_floats_move_by_their_own_units(measure: Measure) -> None:
     floor = measure([MUL], {"weight": WEIGHT}, constants="DT_HALF")
 
