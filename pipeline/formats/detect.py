@@ -15,6 +15,11 @@ from pipeline.formats.table import EXPECTED, FORMATS, INPUT_FORMATS, find_format
 from pipeline.text.suggest import join_words
 
 _NUM_LISTED = 6
+_HINT = "point `source:` at the model itself with #path, or set `input_format:`"
+_HINT_WITHOUT_MODEL = (
+    "give the address of the model itself: many packages download theirs when they run; "
+    "a file here whose name does not say its format needs #path and `input_format:`"
+)
 
 
 def detect_format(
@@ -41,12 +46,7 @@ def detect_format(
     if asked is not None and _can_be_read_as(find_format(asked), found, files):
         return asked
     if not found:
-        _refuse_strangers_inside(path, name)
-        raise FormatError(
-            f"cannot tell the format of {name}{_describe(files)}; "
-            f"expected {join_words(EXPECTED, 'or')}",
-            hint=_hint(path),
-        )
+        raise _unknown_format(files, name)
     if asked is not None:
         stated = found[0]
         raise FormatError(
@@ -103,10 +103,23 @@ def _refuse_stranger(files: ModelFiles, name: str) -> None:
         raise FormatError(f"{name} is {stranger.what}", hint=stranger.hint)
 
 
+def _unknown_format(files: ModelFiles, name: str) -> FormatError:
+    """Return the error for a file or folder without a format; it names the models inside."""
+    inside = find_models(files.path) if files.is_folder else []
+    said, hint = f"cannot tell the format of {name}", _HINT
+    if inside:
+        listed = [str(model.relative_to(files.path)) for model in inside[:_NUM_LISTED]]
+        hint = f"point `source:` at one of {', '.join(listed)}"
+    elif files.is_folder:
+        _refuse_strangers_inside(files.path, name)
+        said, hint = f"no model in {name}", _HINT_WITHOUT_MODEL
+    return FormatError(
+        f"{said}{_describe(files)}; expected {join_words(EXPECTED, 'or')}", hint=hint
+    )
+
+
 def _refuse_strangers_inside(path: Path, name: str) -> None:
     """Raise a FormatError for a folder with no model in it, and with a folder known to be none."""
-    if not path.is_dir() or find_models(path):
-        return
     for folder in sorted(inner for inner in path.rglob("*") if inner.is_dir()):
         stranger = recognize(ModelFiles(path=folder))
         if stranger is not None:
@@ -129,15 +142,6 @@ def _describe(files: ModelFiles) -> str:
         return ""
     names = sorted(child.name for child in files.path.iterdir())
     return f" (holds {', '.join(names[:_NUM_LISTED])}{', …' if len(names) > _NUM_LISTED else ''})"
-
-
-def _hint(path: Path) -> str:
-    """Return the advice for files without a format: "point `source:` at one of a, b.h5"."""
-    if path.is_dir():
-        found = [str(model.relative_to(path)) for model in find_models(path)]
-        if found:
-            return f"point `source:` at one of {', '.join(found[:_NUM_LISTED])}"
-    return "point `source:` at the model itself with #path, or set `input_format:`"
 
 
 def find_models(folder: Path) -> list[Path]:

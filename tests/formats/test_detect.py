@@ -115,7 +115,7 @@ def test_a_folder_of_something_else_lists_what_it_holds(tmp_path: Path) -> None:
     with pytest.raises(FormatError) as caught:
         detect(tmp_path)
     said, _, expected = caught.value.message.partition("; expected ")
-    assert said == "cannot tell the format of the model (holds a.txt, b.txt)"
+    assert said == "no model in the model (holds a.txt, b.txt)"
     assert expected.startswith(
         "a SavedModel folder (saved_model.pb), a frozen graph (.pb), a Keras model (.h5, .keras)"
     )
@@ -148,8 +148,9 @@ def test_the_manifest_says_what_a_file_without_any_mark_is(tmp_path: Path) -> No
     assert detect(tmp_path / "graph", asked="tf_frozen_model") == "tf_frozen_model"
     with pytest.raises(FormatError, match="cannot tell the format"):
         detect(tmp_path / "graph", asked="keras")
-    with pytest.raises(FormatError, match="cannot tell the format"):
+    with pytest.raises(FormatError, match="no model in the model") as caught:
         detect(tmp_path, asked="tf_frozen_model")
+    assert "#path and `input_format:`" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}"])

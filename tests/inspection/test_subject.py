@@ -181,5 +181,5 @@ def test_an_archive_without_a_model_is_named_and_not_its_temporary_folder(tmp_pa
         archive.writestr("readme.txt", b"-")
         archive.writestr("licence.txt", b"-")
 
-    with pytest.raises(FormatError, match=r"cannot tell the format of notes-1\.zip \(holds"):
+    with pytest.raises(FormatError, match=r"no model in notes-1\.zip \(holds"):
         inspect("notes 1.zip", tmp_path)
