@@ -2,11 +2,13 @@
 
 import csv
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.catalog.known_sets import label_sets, read_label_set
 from pipeline.errors import ManifestError
+from pipeline.text.suggest import did_you_mean, find_similar
 
 _NAME_COLUMNS = ("display_name", "name", "label", "class")
 _MAX_BYTES = 4 * 1024 * 1024
@@ -33,10 +35,15 @@ def read_names(given: str | list[str], root: Path, fetched: Mapping[str, Path]) 
         if path.stat().st_size > _MAX_BYTES:
             raise ManifestError(f"labels: {given}: more than 4 MiB; expected names of classes")
         text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        beside = path.parent.iterdir() if path.parent.is_dir() else ()
+        known = [*label_sets(), *(os.path.relpath(each, root) for each in beside)]
         raise ManifestError(
-            f"labels: {given}: {error}", hint="paths of labels are relative to models.yaml"
+            f"labels: {given}: {error.strerror}{did_you_mean(find_similar(given, known))}",
+            hint="labels are a list, a known set, or a file, whose path is relative to models.yaml",
         ) from None
+    except UnicodeDecodeError:
+        raise ManifestError(f"labels: {given}: no text in UTF-8") from None
     read = {".json": _read_json, ".csv": _read_csv}.get(path.suffix, str.splitlines)
     try:
         names = [str(name).strip() for name in read(text)]

@@ -43,9 +43,31 @@ def test_what_holds_no_names_is_refused(tmp_path: Path, name: str, text: str) ->
         read_names(name, tmp_path, {})
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ManifestError, match=r"labels: gone\.txt: "):
-        read_names("gone.txt", tmp_path, {})
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("gone.txt", "labels: gone.txt: No such file or directory"),
+        (
+            "files/lables.txt",
+            "labels: files/lables.txt: No such file or directory; did you mean 'files/labels.txt'?",
+        ),
+        ("coco_80", "labels: coco_80: No such file or directory; did you mean 'coco-80'?"),
+    ],
+)
+def test_a_missing_file_is_named_and_what_was_meant(tmp_path: Path, given: str, said: str) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "labels.txt").write_text("cat\n")
+
+    with pytest.raises(ManifestError) as caught:
+        read_names(given, tmp_path, {})
+    assert caught.value.message == said
+
+
+def test_a_file_in_another_encoding_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_bytes("K\u00e4se\n".encode("latin-1"))
+
+    with pytest.raises(ManifestError, match=r"labels: names\.txt: no text in UTF-8"):
+        read_names("names.txt", tmp_path, {})
 
 
 def test_a_fetched_file_is_found_by_its_address(tmp_path: Path) -> None:
