@@ -1,6 +1,7 @@
 """Fixtures of several files: the pool of TensorFlow; a folder to fetch into, and a server."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +15,14 @@ from pipeline.workers.pool import TensorFlowPool
 
 
 def pytest_configure() -> None:
-    """Let the workers of pytest-xdist, which start later, share the models that they build."""
+    """Let the workers of pytest-xdist, which start later, share the models that they build.
+
+    A shell script that starts tests in the background (`pytest &`) has them ignore interrupts,
+    and so would every program that a test starts and interrupts.
+    """
     if SHARED not in os.environ:
         make_shared()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish() -> None:
