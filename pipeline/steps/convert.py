@@ -112,7 +112,7 @@ def run(work: Work[ConvertParameters]) -> None:
 
 STEP = Step(
     name="convert",
-    version=11,
+    version=12,
     parameters=ConvertParameters,
     run=run,
     needs=("fetch",),

@@ -14,9 +14,10 @@ from pipeline.tfjs.model.weights import Array
 from pipeline.tfjs.optimize.graph import Graph, inputs_of, node_of, text
 from pipeline.tfjs.optimize.known_shapes import infer_shapes
 from pipeline.tfjs.optimize.products import find_product
+from pipeline.tfjs.optimize.slices import range_of, slice_entries
 from pipeline.tfjs.rewrite.scope import Json, attribute
-from pipeline.tfjs.shapes.facts import NotKnownError, Sizes
-from pipeline.tfjs.shapes.strided_slice import MASKS, Entry, list_entries
+from pipeline.tfjs.shapes.facts import Sizes
+from pipeline.tfjs.shapes.strided_slice import Entry
 
 _NUM_AXES = 4
 _LAST = (-1, _NUM_AXES - 1)
@@ -114,7 +115,7 @@ def _find_order(node: Json, size: int, graph: Graph) -> tuple[str, list[int]] | 
             order = [int(place) for place in places]
     elif node["op"] == "StridedSlice":
         entry = _last_entry(node, graph)
-        order = list(_range(entry, size)) if isinstance(entry, slice) else None
+        order = list(range_of(entry, size)) if isinstance(entry, slice) else None
     elif node["op"] == "Pack" and int(attribute(node, "axis", "i") or 0) in _LAST:
         image, order = _find_packed(inputs, size, graph)
     return (image, order) if order and sorted(order) == list(range(size)) else None
@@ -139,26 +140,12 @@ def _find_packed(pieces: Sequence[str], size: int, graph: Graph) -> tuple[str, l
 
 def _last_entry(node: Json, graph: Graph) -> Entry:
     """Return what a slice takes of the last axis of images; None if not all of the other axes."""
-    inputs = inputs_of(node)
-    parts = [graph.constant(name, most=_NUM_AXES) for name in (inputs or ())[1:]]
-    if len(parts) != 3 or any(part is None for part in parts):  # noqa: PLR2004  # begin, end, stride
-        return None
-    values = [tuple(int(number) for number in part) for part in parts if part is not None]
-    masks = {name: int(attribute(node, name, "i") or 0) for name in MASKS}
-    try:
-        *others, last = list_entries(values, masks, _NUM_AXES)
-    except NotKnownError:
-        return None
+    *others, last = slice_entries(node, graph, _NUM_AXES) or [None]
     return last if len(others) == _NUM_AXES - 1 and all(map(_is_whole, others)) else None
 
 
 def _is_whole(entry: Entry) -> bool:
-    return isinstance(entry, slice) and _range(entry, _MOST) == range(_MOST)
-
-
-def _range(entry: slice, size: int) -> range:
-    """Return what a slice takes of an axis; nothing of a slice that TensorFlow refuses."""
-    return range(0) if entry.step == 0 else range(*entry.indices(size))
+    return isinstance(entry, slice) and range_of(entry, _MOST) == range(_MOST)
 
 
 def _move_order(ordered: _Ordered, shape: Sizes | None, graph: Graph) -> bool:

@@ -25,6 +25,7 @@ from pipeline.tfjs.optimize.means import drop_tests, pool_means, restore_shapes
 from pipeline.tfjs.optimize.padding import dilate_convolutions, pad_in_convolutions
 from pipeline.tfjs.optimize.products import add_biases, fuse_activations, scale_filters
 from pipeline.tfjs.optimize.shared_nodes import drop_waits, share_nodes
+from pipeline.tfjs.optimize.single_channels import drop_single_channels
 from pipeline.tfjs.optimize.transposes import cancel_transposes
 
 _PASSES: tuple[tuple[Callable[[Graph], int], str], ...] = (
@@ -42,6 +43,7 @@ _PASSES: tuple[tuple[Callable[[Graph], int], str], ...] = (
     (join_prelus, "PReLUs are one op"),
     (fuse_activations, "activations are applied by the products before them"),
     (pad_in_convolutions, "convolutions pad their input themselves"),
+    (drop_single_channels, "slices, borders and joins work without a last axis of one channel"),
 )
 _ROUNDS = 4
 

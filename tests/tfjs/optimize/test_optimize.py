@@ -160,6 +160,30 @@ def stacked(name: str, inputs: Sequence[str]) -> Json:
     return made
 
 
+def gray() -> list[Json]:
+    """Return an image of one channel, large enough to gain by having no axis for it."""
+    resized = node("large", "ResizeBilinear", ["x", "sizes"])
+    mean = node("gray", "Mean", ["large", "channels"])
+    mean["attr"]["keep_dims"] = {"b": True}
+    return [resized, mean]
+
+
+def ranged(name: str, inputs: Sequence[str], **masks: str) -> Json:
+    """Return a slice whose begins and ends are open, but for what masks say."""
+    return turned(name, inputs, **{"begin_mask": "15", "end_mask": "15", **masks})
+
+
+def joined(name: str, inputs: Sequence[str], axis: str) -> Json:
+    """Return values packed along a new axis."""
+    made = node(name, "Pack", inputs)
+    made["attr"] |= {"N": {"i": str(len(inputs))}, "axis": {"i": axis}}
+    return made
+
+
+GRAY = {"sizes": whole(40, 32), "channels": whole(3)}
+GRAY_OPS = {"ResizeBilinear": 1, "Mean": 1}
+
+
 def reshaped(name: str, values: str) -> list[Json]:
     """Return a reshape to one row and column, the first size computed, as Keras writes it."""
     return [
@@ -627,6 +651,113 @@ CASES = {
             "start": whole(0), "end": whole(1), "single": np.int32(1), "four": np.int32(4),
         },
         ops={"AvgPool": 1, "Relu": 1},
+    ),
+    "a slice and a border of one channel": Case(
+        nodes=[
+            *gray(),
+            ranged("s", ["gray", "from", "to", "step"], begin_mask="11", end_mask="13"),
+            node("p", "Pad", ["s", "pads"]),
+            node("q", "PadV2", ["p", "pads", "half"]),
+            node("y", "MirrorPad", ["q", "pads"]) | {
+                "attr": {"T": {"type": "DT_FLOAT"}, "mode": text("REFLECT")}
+            },
+        ],
+        weights={
+            **GRAY, "half": np.float32(0.5), "pads": whole((0, 0), (1, 2), (0, 3), (0, 0)),
+            "from": whole(0, 0, 2, 0), "to": whole(0, -1, 0, 0), "step": whole(1, -1, 2, 1),
+        },
+        ops={
+            **GRAY_OPS, "Squeeze": 1, "StridedSlice": 1, "Pad": 1, "PadV2": 1, "MirrorPad": 1,
+            "ExpandDims": 1,
+        },
+    ),
+    "a slice by sizes of one channel": Case(
+        nodes=[*gray(), node("y", "Slice", ["gray", "from", "taken"])],
+        weights={**GRAY, "from": whole(1, 3, 2, 0), "taken": whole(1, -1, 20, -1)},
+        ops={**GRAY_OPS, "Squeeze": 1, "Slice": 1, "ExpandDims": 1},
+    ),
+    "a slice of all before the channel": Case(
+        nodes=[*gray(), turned("s", ["gray", "at", "at", "one"], ellipsis_mask="1"),
+               turned("y", ["s", "one", "rows", "step"])],
+        weights={
+            **GRAY, "at": whole(0), "one": whole(1), "rows": whole(2), "step": whole(1),
+        },
+        ops={**GRAY_OPS, "Squeeze": 1, "StridedSlice": 2, "ExpandDims": 1},
+    ),
+    "a slice without the channel, and with another axis": Case(
+        nodes=[
+            *gray(),
+            turned("s", ["gray", "at", "next", "step"], ellipsis_mask="1", shrink_axis_mask="2"),
+            turned("y", ["s", "at", "next", "step"], ellipsis_mask="1", new_axis_mask="2"),
+        ],
+        weights={**GRAY, "at": whole(0, 0), "next": whole(0, 1), "step": whole(1, 1)},
+        ops={**GRAY_OPS, "StridedSlice": 2},
+    ),
+    "a slice of no channel": Case(
+        nodes=[
+            *gray(),
+            ranged("s", ["gray", "ones", "ones", "ones"], begin_mask="7"),
+            concat("y", ["gray", "s", "last"]),
+        ],
+        weights={**GRAY, "ones": whole(1, 1, 1, 1), "last": np.int32(-1)},
+        ops={**GRAY_OPS, "StridedSlice": 1, "ConcatV2": 1},
+    ),
+    "a border of channels": Case(
+        nodes=[*gray(), node("y", "Pad", ["gray", "pads"])],
+        weights={**GRAY, "pads": whole((0, 0), (1, 2), (0, 3), (0, 1))},
+        ops={**GRAY_OPS, "Pad": 1},
+    ),
+    "a border of a small image": Case(
+        nodes=[
+            node("g", "Max", ["x", "last"]) | {
+                "attr": {"T": {"type": "DT_FLOAT"}, "keep_dims": {"b": True}}
+            },
+            node("y", "Pad", ["g", "pads"]),
+        ],
+        weights={"last": whole(-1), "pads": whole((0, 0), (1, 2), (0, 3), (0, 0))},
+        ops={"Max": 1, "Pad": 1},
+    ),
+    "images of one channel joined": Case(
+        nodes=[
+            *gray(),
+            node("p", "Pad", ["gray", "pads"]),
+            turned("s", ["p", "from", "to", "step"], end_mask="9"),
+            concat("y", ["gray", "s", "gray", "last"]),
+        ],
+        weights={
+            **GRAY, "pads": whole((0, 0), (1, 2), (0, 3), (0, 0)), "last": np.int32(-1),
+            "from": whole(0, 3, 3, 0), "to": whole(0, 43, 35, 0), "step": whole(1, 1, 1, 1),
+        },
+        ops={
+            **GRAY_OPS, "Squeeze": 1, "Pad": 1, "StridedSlice": 1, "Pack": 1, "Transpose": 1,
+        },
+    ),
+    "images joined along rows, and of several channels": Case(
+        nodes=[
+            *gray(),
+            concat("r", ["gray", "gray", "rows"]),
+            concat("c", ["large", "gray", "last"]),
+            concat("y", ["c", "large", "last"]),
+            concat("z", ["r", "r", "rows"]),
+        ],
+        weights={**GRAY, "rows": np.int32(1), "last": np.int32(3)},
+        outputs={"y": "y:0", "z": "z:0"},
+        ops={**GRAY_OPS, "ConcatV2": 4},
+    ),
+    "images packed along a last axis": Case(
+        nodes=[
+            *gray(),
+            node("flat", "Squeeze", ["gray"]) | {
+                "attr": {"T": {"type": "DT_FLOAT"}, "squeeze_dims": {"list": {"i": ["3"]}}}
+            },
+            node("up", "Neg", ["flat"]),
+            joined("y", ["flat", "up"], "-1"),
+            joined("z", ["up", "flat", "up"], "3"),
+            joined("v", ["up", "flat"], "2"),
+        ],
+        weights=GRAY,
+        outputs={name: f"{name}:0" for name in "vyz"},
+        ops={**GRAY_OPS, "Squeeze": 1, "Neg": 1, "Pack": 3, "Transpose": 2},
     ),
     "a mean that gets another shape": Case(
         nodes=[
