@@ -106,9 +106,9 @@ def _find_order(node: Json, size: int, graph: Graph) -> tuple[str, list[int]] | 
         return None
     image = inputs[0]
     order: list[int] | None = None
-    if node["op"] == "ReverseV2" and _is_last(inputs[1], graph):
+    if node["op"] == "ReverseV2" and graph.number(inputs[1]) in _LAST:
         order = list(range(size))[::-1]
-    elif node["op"] == "GatherV2" and _is_last(inputs[2], graph):
+    elif node["op"] == "GatherV2" and graph.number(inputs[2]) in _LAST:
         places = graph.constant(inputs[1], most=size)
         no_batch = not int(attribute(node, "batch_dims", "i") or 0)
         if places is not None and places.ndim == 1 and no_batch:
@@ -119,12 +119,6 @@ def _find_order(node: Json, size: int, graph: Graph) -> tuple[str, list[int]] | 
     elif node["op"] == "Pack" and int(attribute(node, "axis", "i") or 0) in _LAST:
         image, order = _find_packed(inputs, size, graph)
     return (image, order) if order and sorted(order) == list(range(size)) else None
-
-
-def _is_last(reference: str, graph: Graph) -> bool:
-    """Return whether a constant is the last axis of images."""
-    axis = graph.constant(reference, most=1)
-    return axis is not None and axis.size == 1 and int(axis.reshape(())) in _LAST
 
 
 def _find_packed(pieces: Sequence[str], size: int, graph: Graph) -> tuple[str, list[int] | None]:

@@ -98,6 +98,12 @@ class Graph:
         spec = self._specs[name]
         return self._read(name) if spec.size <= most and spec.dtype != "string" else None
 
+    def number(self, reference: str) -> int | None:
+        """Return the value of a constant that is one whole number; else None."""
+        value = self.constant(reference, most=1)
+        is_whole = value is not None and value.size == 1 and value.dtype.kind in "iu"
+        return int(value.reshape(())) if value is not None and is_whole else None
+
     def is_plain_float(self, reference: str) -> bool:
         """Return whether an input is a constant stored as float32."""
         name = self._constant_name(reference)

@@ -63,8 +63,7 @@ def _is_large(sizes: Sizes | None, *, single: bool) -> bool:
 def _join(node: Json, ndim: int, graph: Graph) -> bool:
     """Join images along a new first axis, in place of their last, and move that to the end."""
     *images, last = node["input"]
-    axis = graph.constant(last, most=1)
-    if axis is None or int(axis.reshape(())) not in {-1, ndim - 1}:
+    if graph.number(last) not in {-1, ndim - 1}:
         return False
     squeezed = [_squeeze(image, ndim, _dtype(node), graph) for image in images]
     return _pack_first(node, squeezed, ndim, graph)
@@ -113,8 +112,8 @@ def _parts(node: Json, ndim: int, graph: Graph) -> list[Array]:
     """Return the constants of a border or slice without the last axis; none if that changes."""
     names = node["input"][1:2] if node["op"] in _BORDERS else node["input"][1:]
     parts = [graph.constant(name, most=2 * ndim) for name in names]
-    known = [part.astype(np.int32) for part in parts if part is not None and len(part) == ndim]
-    if len(known) != len(names):
+    known = [part.astype(np.int32) for part in parts if part is not None and part.ndim]
+    if len(known) != len(names) or any(len(part) != ndim for part in known):
         return []
     lasts = [part[-1] for part in known]
     stays = not lasts[0].any() and (len(lasts) == 1 or lasts[1] in (1, -1))
@@ -147,8 +146,7 @@ def _squeeze(image: str, ndim: int, dtype: Json, graph: Graph) -> str:
     node = graph.node(image)
     if node["op"] == "ExpandDims":
         source, where = node["input"][:2]
-        axis = graph.constant(where, most=1)
-        if axis is not None and int(axis.reshape(())) in {-1, ndim - 1}:
+        if graph.number(where) in {-1, ndim - 1}:
             return str(source)
     attrs = {**dtype, "squeeze_dims": whole_list([ndim - 1])}
     return _put("Squeeze", [image], attrs, near=node["name"], graph=graph)

@@ -857,6 +857,31 @@ def test_reshapes_and_pools_in_a_circle_stay() -> None:
     assert [restore_shapes(graph), drop_tests(graph), pool_means(graph)] == [0, 0, 0]
 
 
+@pytest.mark.parametrize(
+    ("made", "constants"),
+    [
+        (concat("y", ["g", "g", "c"]), {"c": np.zeros(0, np.int32)}),
+        (concat("y", ["g", "g", "c"]), {"c": np.array(np.nan, np.float32)}),
+        (node("y", "Pad", ["g", "c"]), {"c": np.int32(0)}),
+        (node("y", "Slice", ["g", "c", "c"]), {"c": whole(0, 0)}),
+        (turned("y", ["g", "c", "c", "c"]), {"c": whole(0, 0, 0, 0, 0)}),
+        (node("y", "ReverseV2", ["g", "c"]), {"c": np.array([np.inf], np.float32)}),
+    ],
+)
+def test_constants_that_tensorflow_refuses_change_nothing(
+    tmp_path: Path, made: Json, constants: dict[str, Any]
+) -> None:
+    folder = write_model(
+        tmp_path / "m",
+        [made],
+        inputs={"g": ("float32", (1, 40, 40, 1))},
+        outputs={"y": "y:0"},
+        weights=constants,
+    )
+
+    assert optimize(folder) == []
+
+
 def test_a_filter_of_fewer_bits_takes_no_factor(tmp_path: Path) -> None:
     case = CASES["a difference and a quotient"]
     folder = write_model(
