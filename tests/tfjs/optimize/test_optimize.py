@@ -60,10 +60,10 @@ def batch_norm(name: str, inputs: Sequence[str]) -> Json:
     return made
 
 
-def packed(name: str, inputs: Sequence[str]) -> Json:
-    """Return whole numbers packed along a new first axis."""
-    made = node(name, "Pack", inputs, dtype="int32")
-    made["attr"] |= {"N": {"i": str(len(inputs))}, "axis": {"i": "0"}}
+def packed(name: str, inputs: Sequence[str], *, axis: int = -1, dtype: str = "float32") -> Json:
+    """Return values packed along a new axis."""
+    made = node(name, "Pack", inputs, dtype=dtype)
+    made["attr"] |= {"N": {"i": str(len(inputs))}, "axis": {"i": str(axis)}}
     return made
 
 
@@ -92,8 +92,8 @@ def dilated(cropped: str) -> list[Json]:
             shape_of(f"{side}_shape", "x"),
             sliced(f"{side}_size", [f"{side}_shape", *ends]),
             node(f"{side}_rest", "FloorMod", [f"{side}_size", "two"], dtype="int32"),
-            packed(f"{side}_row", ["zero", f"{side}_rest"]),
-            packed(side, [f"{side}_row", "none"]),
+            packed(f"{side}_row", ["zero", f"{side}_rest"], axis=0, dtype="int32"),
+            packed(side, [f"{side}_row", "none"], axis=0, dtype="int32"),
         ]
     return [
         *made,
@@ -153,13 +153,6 @@ def picked(name: str, inputs: Sequence[str]) -> Json:
     return turned(name, inputs, ellipsis_mask="1", shrink_axis_mask="2")
 
 
-def stacked(name: str, inputs: Sequence[str]) -> Json:
-    """Return values packed along a new last axis."""
-    made = node(name, "Pack", inputs)
-    made["attr"] |= {"N": {"i": str(len(inputs))}, "axis": {"i": "-1"}}
-    return made
-
-
 def gray() -> list[Json]:
     """Return an image of one channel, large enough to gain by having no axis for it."""
     resized = node("large", "ResizeBilinear", ["x", "sizes"])
@@ -171,13 +164,6 @@ def gray() -> list[Json]:
 def ranged(name: str, inputs: Sequence[str], **masks: str) -> Json:
     """Return a slice whose begins and ends are open, but for what masks say."""
     return turned(name, inputs, **{"begin_mask": "15", "end_mask": "15", **masks})
-
-
-def joined(name: str, inputs: Sequence[str], axis: str) -> Json:
-    """Return values packed along a new axis."""
-    made = node(name, "Pack", inputs)
-    made["attr"] |= {"N": {"i": str(len(inputs))}, "axis": {"i": axis}}
-    return made
 
 
 GRAY = {"sizes": whole(40, 32), "channels": whole(3)}
@@ -294,7 +280,7 @@ CASES = {
     "channels packed in another order": Case(
         nodes=[
             *[picked(f"s{i}", ["x", f"n{i}", f"n{i + 1}", "step"]) for i in range(4)],
-            stacked("p", ["s3", "s1", "s2", "s0"]),
+            packed("p", ["s3", "s1", "s2", "s0"]),
             node("b", "BiasAdd", ["p", "means"]),
             conv("y", ["b", "w"]),
         ],
@@ -307,7 +293,7 @@ CASES = {
     "fewer channels than there are, packed": Case(
         nodes=[
             *[picked(f"s{i}", ["x", f"n{i}", f"n{i + 1}", "step"]) for i in range(3)],
-            stacked("p", ["s2", "s1", "s0"]),
+            packed("p", ["s2", "s1", "s0"]),
             conv("y", ["p", "w"]),
         ],
         weights={
@@ -751,9 +737,9 @@ CASES = {
                 "attr": {"T": {"type": "DT_FLOAT"}, "squeeze_dims": {"list": {"i": ["3"]}}}
             },
             node("up", "Neg", ["flat"]),
-            joined("y", ["flat", "up"], "-1"),
-            joined("z", ["up", "flat", "up"], "3"),
-            joined("v", ["up", "flat"], "2"),
+            packed("y", ["flat", "up"]),
+            packed("z", ["up", "flat", "up"], axis=3),
+            packed("v", ["up", "flat"], axis=2),
         ],
         weights=GRAY,
         outputs={name: f"{name}:0" for name in "vyz"},
