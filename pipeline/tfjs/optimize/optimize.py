@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.errors import ConversionError
 from pipeline.tfjs.model.dtypes import ITEM_SIZES
 from pipeline.tfjs.model.model_json import ModelJson
 from pipeline.tfjs.model.shards import ShardWriter
@@ -60,6 +61,9 @@ def optimize_graph(
 
     Returns:
         The new model.json, and a sentence for each pass that found something, with its number.
+
+    Raises:
+        ConversionError: An op has inputs or attributes that a pass cannot read.
     """
     topology = model_json.content["modelTopology"]
     parse_topology(topology)
@@ -70,7 +74,15 @@ def optimize_graph(
         specs={name: weight.spec for name, weight in stored.items()},
         read=lambda name: stored[name].read(),
     )
-    counts = _run_passes(graph)
+    try:
+        counts = _run_passes(graph)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        raise ConversionError(
+            "an op of the graph has inputs or attributes that cannot be read "
+            f"({type(error).__name__}: {error})",
+            hint="`optimize: false` leaves the graph as it came; if TensorFlow.js runs it, please "
+            "report this as a bug of tfjs-zoo",
+        ) from error
     if not any(counts.values()):
         return model_json, []
     nodes = list(graph.nodes.values())

@@ -12,6 +12,7 @@ import pytest
 from graph_models import node
 from tfjs_runtime import run, typed, write_model
 
+from pipeline.errors import ConversionError
 from pipeline.tfjs.model.model_json import format_model_json, load_model_json
 from pipeline.tfjs.model.topology import parse_topology
 from pipeline.tfjs.model.weight_manifest import WeightSpec
@@ -866,6 +867,19 @@ def test_constants_that_tensorflow_refuses_change_nothing(
     )
 
     assert optimize(folder) == []
+
+
+def test_an_op_with_too_many_inputs_is_no_bug_of_ours(tmp_path: Path) -> None:
+    folder = write_model(
+        tmp_path / "m",
+        [node("y", "AddV2", ["x", "x", "x"])],
+        inputs={"x": ("float32", (1, 4))},
+        outputs={"y": "y:0"},
+    )
+
+    with pytest.raises(ConversionError, match="cannot be read") as caught:
+        optimize(folder)
+    assert "`optimize: false`" in (caught.value.hint or "")
 
 
 def test_a_filter_of_fewer_bits_takes_no_factor(tmp_path: Path) -> None:
