@@ -66,17 +66,20 @@ def _join(node: Json, ndim: int, graph: Graph) -> bool:
     if graph.number(last) not in {-1, ndim - 1}:
         return False
     squeezed = [_squeeze(image, ndim, _dtype(node), graph) for image in images]
-    return _pack_first(node, squeezed, ndim, graph)
+    _pack_first(node, squeezed, ndim, graph)
+    return True
 
 
 def _pack(node: Json, ndim: int, graph: Graph) -> bool:
     """Pack images along a new first axis, in place of a last one, and move that to the end."""
     if int(attribute(node, "axis", "i") or 0) not in {-1, ndim}:
         return False
-    return _pack_first(node, node["input"], ndim + 1, graph)
+    _pack_first(node, node["input"], ndim + 1, graph)
+    return True
 
 
-def _pack_first(node: Json, images: Sequence[str], ndim: int, graph: Graph) -> bool:
+def _pack_first(node: Json, images: Sequence[str], ndim: int, graph: Graph) -> None:
+    """Put a pack and a transpose, to so many axes, in the place of a node."""
     name, dtype = node["name"], _dtype(node)
     attrs = {**dtype, "N": {"i": str(len(images))}, "axis": {"i": "0"}}
     packed = _put("Pack", images, attrs, near=name, graph=graph)
@@ -84,7 +87,6 @@ def _pack_first(node: Json, images: Sequence[str], ndim: int, graph: Graph) -> b
     attrs = {**dtype, "Tperm": _WHOLE}
     graph.put({"name": name, "op": "Transpose", "input": [packed, order], "attr": attrs})
     graph.remove(*map(node_of, node["input"]))
-    return True
 
 
 def _shorten(node: Json, ndim: int, graph: Graph) -> bool:
